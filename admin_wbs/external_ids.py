@@ -13,7 +13,8 @@ from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CostType, SubJob
 from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
-from erpbridge.audit.services import Note, Verb, changes
+from erpbridge.audit.services import Changes, Note, Verb, changes
+from erpbridge.json_values import Json
 
 COLUMNS = ("origin_id", "origin_data")
 WHY = "Set over the API"
@@ -24,7 +25,7 @@ def of(record: CostType | SubJob | None) -> dict[str, str]:
     return {name: getattr(record, name, "") for name in COLUMNS}
 
 
-def of_new(record: CostType | SubJob) -> dict[str, list[object]]:
+def of_new(record: CostType | SubJob) -> Changes:
     """The external ids of a new record as changes; empty without an id."""
     return changes(of(None), of(record)) if record.origin_id else {}
 
@@ -44,9 +45,9 @@ def notes(
     entity: str,
     pk: int,
     label: str,
-    differences: Mapping[str, list[object]],
+    differences: Mapping[str, list[Json]],
     *,
-    data: Mapping[str, object] | None = None,
+    data: Mapping[str, Json] | None = None,
 ) -> list[Note]:
     """Audit events for changed ids. ``data``: further data of the events."""
     changed = {name: differences[name] for name in COLUMNS if name in differences}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db.models import Model
 
-from erpbridge.audit.services import changes
+from erpbridge.audit.services import Changes, changes
 from erpbridge.rest.requests.rows import Row
 
 
@@ -18,7 +18,7 @@ class ValueRow(Row):
     values: dict[str, str]
 
 
-def put(record: Model, values: Mapping[str, str]) -> dict[str, list[object]]:
+def put(record: Model, values: Mapping[str, str]) -> Changes:
     """Set the values on the record in memory; returns (before, after) of those that changed."""
     changed = changes({name: getattr(record, name) for name in values}, values)
     for name, value in values.items():

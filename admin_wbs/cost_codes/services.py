@@ -29,6 +29,7 @@ from erp_integrations import sendable
 from erpbridge.access.models import User
 from erpbridge.audit.services import Note, Verb, changes, note
 from erpbridge.db.text import key, keys
+from erpbridge.json_values import Json
 
 ENTITY = list_services.CODE
 MOST_NAMED = 3
@@ -200,7 +201,9 @@ def _delete(code_list: CodeList, chosen_codes: Mapping[int, CostCode], *, by: Us
     sorted_out = to_delete(CostCode.objects.all(), chosen_codes, noun="Codes", kept=kept)
     codes = sorted_out.allowed
     delete_deepest_first(CostCode.objects.all(), codes)
-    data = {code.pk: {"full_code": code.full_code, "list": code.list_id} for code in codes}
+    data: dict[int, Mapping[str, Json]] = {
+        code.pk: {"full_code": code.full_code, "list": code.list_id} for code in codes
+    }
     note(
         code_list.account_id,
         [_note(code, Verb.DELETED, data=data[code.pk]) for code in codes],
@@ -329,5 +332,5 @@ def _switch(sorted_out: Sorted[CostCode], *, active: bool, by: User) -> Outcome:
     return Outcome(len(codes), sorted_out.left)
 
 
-def _note(code: CostCode, verb: Verb, *, data: Mapping[str, object]) -> Note:
+def _note(code: CostCode, verb: Verb, *, data: Mapping[str, Json]) -> Note:
     return Note(ENTITY, code.pk, str(code), verb, data=data)

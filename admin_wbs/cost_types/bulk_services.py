@@ -15,6 +15,7 @@ from admin_wbs.segments import default_structure
 from erpbridge.access.policy import Access
 from erpbridge.audit.services import Note, Verb, note
 from erpbridge.db.text import key
+from erpbridge.json_values import Json
 from erpbridge.refusals import TAKEN
 
 COLUMNS = ("code", "label", "base_type", "origin_id", "origin_data")
@@ -95,13 +96,13 @@ def _refuse_taken(rows: Iterable[ValueRow], stored: Mapping[int, CostType]) -> N
             origins |= {origin: owner} if origin else {}
 
 
-def _change_notes(cost_type: CostType, differences: Mapping[str, list[object]]) -> list[Note]:
+def _change_notes(cost_type: CostType, differences: Mapping[str, list[Json]]) -> list[Note]:
     own = {name: pair for name, pair in differences.items() if name not in external_ids.COLUMNS}
     edited = [_note(cost_type, Verb.EDITED, own)] if own else []
     return [*edited, *external_ids.notes(COST_TYPE, cost_type.pk, str(cost_type), differences)]
 
 
-def _note(cost_type: CostType, verb: Verb, differences: Mapping[str, object] | None = None) -> Note:
+def _note(cost_type: CostType, verb: Verb, differences: Mapping[str, Json] | None = None) -> Note:
     return Note(
         COST_TYPE,
         cost_type.pk,

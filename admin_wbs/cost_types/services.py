@@ -12,6 +12,7 @@ from admin_wbs.models import CostType, WbsCodeItem
 from admin_wbs.segments import default_structure
 from erpbridge.access.models import Account, User
 from erpbridge.audit.services import Note, Verb, changes, note
+from erpbridge.json_values import Json
 
 COST_TYPE = "cost_type"
 EDITABLE = ("code", "label", "base_type")
@@ -98,7 +99,7 @@ def _save(cost_type: CostType, update_fields: list[str] | None = None) -> None:
 
 
 def _note(
-    cost_type: CostType, verb: Verb, *, by: User, data: Mapping[str, object] | None = None
+    cost_type: CostType, verb: Verb, *, by: User, data: Mapping[str, Json] | None = None
 ) -> None:
     event = Note(COST_TYPE, cost_type.pk, str(cost_type), verb, data=data or {})
     note(cost_type.account_id, [event], by=by)

@@ -7,7 +7,7 @@ Otherwise a worker keeps its plan until somebody else changes the list or the ER
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict
 
 from django.db import IntegrityError, transaction
@@ -27,12 +27,13 @@ from erp_integrations import sendable
 from erpbridge.access.models import User
 from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
-from erpbridge.audit.services import Note, Verb, note
+from erpbridge.audit.services import Changes, Note, Verb, note
 from erpbridge.db.text import keys
 from erpbridge.jobs.kinds import register
 from erpbridge.jobs.models import Job
 from erpbridge.jobs.run import JobProblem, Run
 from erpbridge.jobs.start import start
+from erpbridge.json_values import Json
 
 FETCH = "codes.fetch"
 APPLY = "codes.apply"
@@ -325,8 +326,12 @@ def _note_changes(
     for pk, code in stored.items():
         after = (code.full_code, code.description, code.is_active)
         pairs = zip(names, before[pk], after, strict=True)
-        changed = {name: [old, new] for name, old, new in pairs if old != new}
-        data = {"changes": changed, "revision": code.revision, "by_refresh": True}
+        changed: Changes = {name: [old, new] for name, old, new in pairs if old != new}
+        data: Mapping[str, Json] = {
+            "changes": changed,
+            "revision": code.revision,
+            "by_refresh": True,
+        }
         notes.append(Note(list_services.CODE, pk, str(code), Verb.EDITED, data=data))
     note(code_list.account_id, notes, by=by)
 
@@ -336,7 +341,7 @@ def _deactivate(rows: Sequence[Row], code_list: CodeList, *, by: User) -> None:
     CostCode.objects.filter(pk__in=list(stored)).update(
         is_active=False, revision=F("revision") + 1, updated_at=Now()
     )
-    data = {"changes": {"is_active": [True, False]}, "by_refresh": True}
+    data: Mapping[str, Json] = {"changes": {"is_active": [True, False]}, "by_refresh": True}
     notes = [
         Note(
             list_services.CODE,

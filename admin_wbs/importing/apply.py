@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -15,6 +16,7 @@ from erpbridge.access.models import User
 from erpbridge.audit.services import Note, note
 from erpbridge.files.errors import Refused
 from erpbridge.imports.uploads import Changed, confirm_once, finish
+from erpbridge.json_values import Json
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,9 @@ class Result:
     unchanged: int
     refused: list[Refused]
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, Json]:
         """The format in which it is stored with the upload."""
-        refused = [[row.line, row.cells, row.reason] for row in self.refused]
+        refused: list[Json] = [[row.line, row.cells, row.reason] for row in self.refused]
         return {**self.counts, "refused": refused}
 
     @property
@@ -83,7 +85,7 @@ def _apply(plan: Plan, code_list: CodeList, *, file_name: str, by: User) -> Resu
         code_services.store_many(code_list, [(row.path, row.description) for row in new], by=by)
         texts = {planned.known.pk: planned.row.description for planned in changed if planned.known}
         code_services.store_descriptions(code_list, texts, by=by)
-        data = {"file": file_name, **result.counts}
+        data: Mapping[str, Json] = {"file": file_name, **result.counts}
         event = Note(list_services.LIST, code_list.pk, code_list.name, "codes imported", data=data)
         note(code_list.account_id, [event], by=by)
     return result

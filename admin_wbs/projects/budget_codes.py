@@ -30,7 +30,8 @@ from admin_wbs.models import (
 from admin_wbs.models.node import BATCH, batches
 from admin_wbs.segments import default_structure
 from erpbridge.access.models import Project, User
-from erpbridge.audit.services import Note, Verb, changes, note
+from erpbridge.audit.services import Changes, Note, Verb, changes, note
+from erpbridge.json_values import Json
 from erpbridge.rest.requests.rows import Row
 
 WBS_CODE = "wbs_code"
@@ -283,7 +284,7 @@ def _describe(
     by: User,
 ) -> None:
     """Set the descriptions of existing codes; if rows disagree, the last one wins."""
-    changed: dict[int, dict[str, list[object]]] = {}
+    changed: dict[int, Changes] = {}
     to_update: dict[int, WbsCode] = {}
     for row in rows:
         code = stored[row.combination]
@@ -316,7 +317,7 @@ def _note_new(
 
 
 def _note_changes(
-    project: Project, changed: Mapping[int, Mapping[str, list[object]]], *, by: User
+    project: Project, changed: Mapping[int, Mapping[str, list[Json]]], *, by: User
 ) -> None:
     labels = flat(project, changed)
     notes = [
@@ -332,5 +333,5 @@ def _note_changes(
     note(project.account_id, notes, by=by)
 
 
-def _project_data(project: Project) -> dict[str, object]:
+def _project_data(project: Project) -> dict[str, Json]:
     return {"project": str(project), "project_id": project.pk}

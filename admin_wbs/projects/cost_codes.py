@@ -6,7 +6,7 @@ locks its list, so that the code is neither deleted nor made inactive at the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -18,6 +18,7 @@ from admin_wbs.models.node import BATCH
 from admin_wbs.models.querysets.cost_codes import CostCodeQuerySet
 from erpbridge.access.models import Project, User
 from erpbridge.audit.services import Note, Verb, note
+from erpbridge.json_values import Json
 
 ENTITY = "project_cost_code"
 
@@ -187,6 +188,6 @@ def _above(ids: set[int]) -> set[int]:
 
 
 def _note(project: Project, codes: Sequence[CostCode], verb: Verb, *, by: User) -> None:
-    data = {"project": str(project), "project_id": project.pk}
+    data: Mapping[str, Json] = {"project": str(project), "project_id": project.pk}
     notes = [Note(ENTITY, code.pk, str(code), verb, data=data) for code in codes]
     note(project.account_id, notes, by=by)

@@ -15,6 +15,7 @@ from admin_wbs.errors import IN_BUDGET_CODE, INSTEAD, SegmentRefused, StaleItem
 from admin_wbs.models import Segment, SubJob, WbsCodeItem
 from erpbridge.access.models import Project, User
 from erpbridge.audit.services import Note, Verb, changes, note
+from erpbridge.json_values import Json
 
 SUB_JOB = "sub_job"
 EDITABLE = ("code", "name")
@@ -127,7 +128,7 @@ def _check(sub_job: SubJob) -> None:
         raise ValidationError(taken)
 
 
-def _write(stored: SubJob, changed: Mapping[str, list[object]], *, by: User) -> None:
+def _write(stored: SubJob, changed: Mapping[str, list[Json]], *, by: User) -> None:
     for name, (_old, new) in changed.items():
         setattr(stored, name, new)
     _check(stored)
@@ -138,9 +139,7 @@ def _write(stored: SubJob, changed: Mapping[str, list[object]], *, by: User) -> 
     _note(stored, Verb.EDITED, by=by, data={"changes": dict(changed)})
 
 
-def _note(
-    sub_job: SubJob, verb: Verb, *, by: User, data: Mapping[str, object] | None = None
-) -> None:
+def _note(sub_job: SubJob, verb: Verb, *, by: User, data: Mapping[str, Json] | None = None) -> None:
     more = {"project": str(sub_job.project), "project_id": sub_job.project_id, **(data or {})}
     note(
         sub_job.project.account_id,

@@ -14,8 +14,9 @@ from admin_wbs.projects.sub_jobs import SUB_JOB, offered
 from admin_wbs.rows import ValueRow, put
 from erpbridge.access.models import Project
 from erpbridge.access.policy import Access
-from erpbridge.audit.services import Note, Verb, note
+from erpbridge.audit.services import Changes, Note, Verb, note
 from erpbridge.db.text import key
+from erpbridge.json_values import Json
 from erpbridge.refusals import TAKEN
 
 COLUMNS = ("code", "name", "origin_id", "origin_data")
@@ -103,7 +104,7 @@ def _compared(column: str, value: str) -> str:
     return value if column == "origin_id" else key(value)
 
 
-def _set(sub_job: SubJob, values: Mapping[str, str]) -> dict[str, list[object]]:
+def _set(sub_job: SubJob, values: Mapping[str, str]) -> Changes:
     created = put(sub_job, values)
     if created:
         sub_job.revision += 1
@@ -112,7 +113,7 @@ def _set(sub_job: SubJob, values: Mapping[str, str]) -> dict[str, list[object]]:
 
 
 def _change_notes(
-    project: Project, sub_job: SubJob, differences: Mapping[str, list[object]]
+    project: Project, sub_job: SubJob, differences: Mapping[str, list[Json]]
 ) -> list[Note]:
     own = {name: pair for name, pair in differences.items() if name not in external_ids.COLUMNS}
     edited = [_note(project, sub_job, Verb.EDITED, own)] if own else []
@@ -120,12 +121,12 @@ def _change_notes(
     return [*edited, *external_ids.notes(SUB_JOB, sub_job.pk, str(sub_job), differences, data=data)]
 
 
-def _project_data(project: Project) -> dict[str, object]:
+def _project_data(project: Project) -> dict[str, Json]:
     return {"project": str(project), "project_id": project.pk}
 
 
 def _note(
-    project: Project, sub_job: SubJob, verb: Verb, differences: Mapping[str, object] | None = None
+    project: Project, sub_job: SubJob, verb: Verb, differences: Mapping[str, Json] | None = None
 ) -> Note:
     data = {**_project_data(project), **({"changes": dict(differences)} if differences else {})}
     return Note(SUB_JOB, sub_job.pk, str(sub_job), verb, data=data)

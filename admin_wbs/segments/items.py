@@ -26,6 +26,7 @@ from admin_wbs.tree.bulk_rules import (
 )
 from erpbridge.access.models import User
 from erpbridge.audit.services import Note, Verb, changes, note
+from erpbridge.json_values import Json
 
 ITEM = "segment_item"
 
@@ -182,5 +183,5 @@ def _switch(
     return Outcome(len(sorted_out.allowed), sorted_out.left)
 
 
-def _note(item: SegmentItem, verb: Verb, data: Mapping[str, object] | None = None) -> Note:
+def _note(item: SegmentItem, verb: Verb, data: Mapping[str, Json] | None = None) -> Note:
     return Note(ITEM, item.pk, str(item), verb, data=data or {})

@@ -15,6 +15,7 @@ from admin_wbs.tree.bulk_rules import delete_deepest_first
 from erp_integrations import sendable
 from erpbridge.access.models import Account, Project, User
 from erpbridge.audit.services import Note, Verb, changes, note
+from erpbridge.json_values import Json
 
 SEGMENT = "segment"
 MOST_CUSTOM = 10
@@ -207,7 +208,7 @@ def _save(segment: Segment, update_fields: list[str] | None = None) -> None:
 
 
 def _note(
-    segment: Segment, verb: Verb, *, by: User, data: Mapping[str, object] | None = None
+    segment: Segment, verb: Verb, *, by: User, data: Mapping[str, Json] | None = None
 ) -> None:
     event = Note(SEGMENT, segment.pk, segment.name, verb, data=data or {})
     note(segment.account_id, [event], by=by)

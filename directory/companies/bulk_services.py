@@ -18,6 +18,7 @@ from erp_integrations import sendable
 from erpbridge.access.models import Account, Membership, User
 from erpbridge.audit.services import Changes, Note, Verb, changes, note
 from erpbridge.db.bulk_update import write_rows
+from erpbridge.json_values import Json
 
 Values = Mapping[str, Any]
 FOREIGN = frozenset({"parent", "primary_contact", "contract_signer"})
@@ -148,10 +149,10 @@ def _set_relations(
         through.bulk_create(rows, batch_size=500)
 
 
-def _event(company: Company, differences: Mapping[str, list[object]]) -> Note:
+def _event(company: Company, differences: Mapping[str, list[Json]]) -> Note:
     """The audit event: an edit, or a status change if nothing else changed."""
     verb = Verb.EDITED
     if list(differences) == ["is_active"]:
         verb = Verb.REACTIVATED if company.is_active else Verb.DEACTIVATED
-    data = {"changes": dict(differences), "revision": company.revision}
+    data: Mapping[str, Json] = {"changes": dict(differences), "revision": company.revision}
     return Note(ENTITY, company.pk, company.name, verb, data=data)

@@ -24,6 +24,7 @@ from erp_integrations import sendable
 from erpbridge.access.models import Account, Project, User
 from erpbridge.access.policy import Access
 from erpbridge.audit.services import Note, Verb, changes, note
+from erpbridge.json_values import Json
 
 __all__ = [
     "add_to_project",
@@ -158,7 +159,7 @@ def edit(
     _set_relations(company, {name: values[name] for name in RELATIONS if name in changed})
     if project is not None and "roles" in changed:
         company.project_companies.filter(project=project).update(roles=values["roles"])
-    data = {"changes": changed, "revision": company.revision}
+    data: Mapping[str, Json] = {"changes": changed, "revision": company.revision}
     note(company.account_id, [_note(company, Verb.EDITED, data=data)], by=by)
     sendable.note_edits(ENTITY, company.account_id, [company.pk])
     return company
@@ -323,17 +324,20 @@ def _switch(company: Company, *, active: bool, seen: int, by: User) -> Company:
         return company
     _update(company, seen=seen, is_active=active)
     company.is_active = active
-    data = {"changes": {"is_active": [not active, active]}, "revision": company.revision}
+    data: Mapping[str, Json] = {
+        "changes": {"is_active": [not active, active]},
+        "revision": company.revision,
+    }
     verb = Verb.REACTIVATED if active else Verb.DEACTIVATED
     note(company.account_id, [_note(company, verb, data=data)], by=by)
     sendable.note_edits(ENTITY, company.account_id, [company.pk])
     return company
 
 
-def _note(company: Company, verb: str, *, data: Mapping[str, object]) -> Note:
+def _note(company: Company, verb: str, *, data: Mapping[str, Json]) -> Note:
     return Note(ENTITY, company.pk, company.name, verb, data=data)
 
 
 def _note_project(companies: Sequence[Company], verb: str, *, project: Project, by: User) -> None:
-    data = {"project": str(project), "project_id": project.pk}
+    data: Mapping[str, Json] = {"project": str(project), "project_id": project.pk}
     note(project.account_id, [_note(company, verb, data=data) for company in companies], by=by)

@@ -16,6 +16,7 @@ from erpbridge.access.models import Account, Project, User
 from erpbridge.audit.services import Note, note
 from erpbridge.files.errors import Refused
 from erpbridge.imports.uploads import Changed, confirm_once, finish
+from erpbridge.json_values import Json
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,9 @@ class Result:
     errors: int
     refused: tuple[Refused, ...]
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, Json]:
         """The format in which it is stored with the upload."""
-        refused = [[row.line, row.cells, row.reason] for row in self.refused]
+        refused: list[Json] = [[row.line, row.cells, row.reason] for row in self.refused]
         return {
             "created": self.created,
             "placed": self.placed,

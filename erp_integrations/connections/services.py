@@ -24,6 +24,7 @@ from erp_integrations.models.record_types import (
 from erpbridge.access.models import Account, User
 from erpbridge.audit.services import Note, note
 from erpbridge.db.busy import retried
+from erpbridge.json_values import Json
 
 NO_PAUSE: Mapping[str, object] = {"paused_at": None, "pause_reason": "", "halted_for": ""}
 logger = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ def as_connected(connection: Connection, entity: str) -> Connected:
 
 
 def note_event(
-    connection: Connection, verb: ConnectionEvent, *, by: User | None, **data: object
+    connection: Connection, verb: ConnectionEvent, *, by: User | None, **data: Json
 ) -> None:
     """Write an audit event of a connection."""
     event = Note(ENTITY, connection.pk, connection.name, verb, data=data)
@@ -175,7 +176,7 @@ def _keep_test(connection: Connection, health: Health, *, by: User | None) -> bo
             connection.test_result = {"problems": [connections_refresh.CHANGED], "facts": {}}
             return False
         Connection.objects.filter(pk=connection.pk).update(tested_at=Now(), test_result=result)
-        note_event(connection, ConnectionEvent.TESTED, by=by, problems=result["problems"])
+        note_event(connection, ConnectionEvent.TESTED, by=by, problems=list(result["problems"]))
     return True
 
 

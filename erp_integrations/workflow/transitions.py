@@ -25,6 +25,7 @@ from erpbridge.db.batches import chunks
 from erpbridge.db.bulk_insert import insert
 from erpbridge.db.bulk_update import write_rows
 from erpbridge.db.busy import retried
+from erpbridge.json_values import Json
 
 T = TypeVar("T")
 # Events whose audit events have the text of the error.
@@ -100,7 +101,11 @@ def _report(
 ) -> None:
     by_account: dict[int, list[Note]] = defaultdict(list)
     for item in items:
-        data = {"item": str(item.public_id), "revision": item.revision, "digest": item.digest}
+        data: dict[str, Json] = {
+            "item": str(item.public_id),
+            "revision": item.revision,
+            "digest": item.digest,
+        }
         if item.state == State.SYNCED:
             data["erp_id"] = item.erp_id
         # Shortened; the item keeps the whole text.

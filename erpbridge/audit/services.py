@@ -12,6 +12,7 @@ from django.db import transaction
 
 from erpbridge.audit.models import Event
 from erpbridge.db.bulk_insert import insert
+from erpbridge.json_values import Json
 from erpbridge.request_id import current_request_id
 
 
@@ -46,7 +47,7 @@ class Note:
     from_state: str = ""
     to_state: str = ""
     note: str = ""
-    data: Mapping[str, object] = field(default_factory=dict)
+    data: Mapping[str, Json] = field(default_factory=dict)
     request_id: str = ""
 
 

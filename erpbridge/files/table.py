@@ -11,6 +11,7 @@ from typing import Any
 from openpyxl.utils import get_column_letter
 
 from erpbridge.db.text import fold
+from erpbridge.json_values import Json
 
 MOST_BYTES = 10 * 1024 * 1024
 MOST_ROWS = 20_000
@@ -37,7 +38,7 @@ class Line:
         """Return the spreadsheet address of a cell of this line, such as B7."""
         return f"{get_column_letter(index + 1)}{self.number}"
 
-    def as_json(self) -> list[object]:
+    def as_json(self) -> list[Json]:
         """Return the line as an upload stores it."""
         return [
             self.number,

@@ -22,6 +22,7 @@ from erpbridge.db.busy import is_conflict, retried, trouble_of
 from erpbridge.jobs.kinds import kind_of
 from erpbridge.jobs.models import Job
 from erpbridge.jobs.wakeups import publish
+from erpbridge.json_values import Json
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class Run:
         self.done, self.total = job.done, job.total
         self.memory: dict[str, Any] = {}
         self.over = False
-        self._result: dict[str, object] = {}
+        self._result: dict[str, Json] = {}
 
     def alive(self) -> None:
         """Renew the lease.
@@ -95,7 +96,7 @@ class Run:
                 values["lease_until"] = None
             self._own_row().update(**values)
 
-    def finish(self, result: Mapping[str, object]) -> None:
+    def finish(self, result: Mapping[str, Json]) -> None:
         """Mark the job as done, inside its last chunk. ``result``: see ``jobs/job.html``."""
         self.over = True
         self._result = dict(result)

@@ -10,6 +10,7 @@ from erpbridge.access.policy import Access
 from erpbridge.jobs.kinds import kind_of
 from erpbridge.jobs.models import Job
 from erpbridge.jobs.wakeups import wake
+from erpbridge.json_values import Json
 
 
 def start(
@@ -19,7 +20,7 @@ def start(
     subject: str,
     title: str,
     back: str,
-    args: Mapping[str, object] | None = None,
+    args: Mapping[str, Json] | None = None,
     total: int = 0,
 ) -> tuple[Job, bool]:
     """Queue a job in the scope of ``access``; a worker is woken up on commit.

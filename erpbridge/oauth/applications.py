@@ -18,6 +18,7 @@ from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.services.people import Levels
 from erpbridge.audit.services import Note, Verb, note
+from erpbridge.json_values import Json
 from erpbridge.oauth import tokens
 from erpbridge.oauth.models import Application
 
@@ -100,7 +101,7 @@ def _member(application: Application, service: Service, *, by: Access) -> Member
     return member
 
 
-def _created_data(application: Application, service: Service | None) -> dict[str, object]:
+def _created_data(application: Application, service: Service | None) -> dict[str, Json]:
     if service is None:
         return {"redirect_uris": application.redirect_uris}
     return {
@@ -111,7 +112,7 @@ def _created_data(application: Application, service: Service | None) -> dict[str
     }
 
 
-def _words(levels: Levels) -> dict[str, object]:
+def _words(levels: Levels) -> dict[str, Json]:
     return {
         name: value.label if isinstance(value, Level) else value
         for name, value in asdict(levels).items()
@@ -203,5 +204,5 @@ def _locked(application_id: int, by: Access) -> Application:
     return application
 
 
-def _event(application: Application, verb: str, data: Mapping[str, object]) -> Note:
+def _event(application: Application, verb: str, data: Mapping[str, Json]) -> Note:
     return Note(ENTITY, application.pk, application.name, verb, data=data)

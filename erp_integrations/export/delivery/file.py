@@ -41,6 +41,7 @@ from erp_integrations.workflow.payloads.commands import Claim
 from erpbridge.access.models import User
 from erpbridge.db import batches
 from erpbridge.db.durable_commits import durable
+from erpbridge.json_values import Json
 
 MOST_ITEMS = 1_000
 # Items settled with one call.
@@ -131,7 +132,7 @@ def _manifest(connection: Connection) -> Manifest:
 
 
 def _note(file: ExportFile, verb: ConnectionEvent, *, by: User) -> None:
-    data = {"file": file.name, "items": file.count, "verdict": file.verdict}
+    data: Mapping[str, Json] = {"file": file.name, "items": file.count, "verdict": file.verdict}
     connection_services.note_event(file.connection, verb, by=by, **data)
 
 

@@ -5,6 +5,8 @@ A background job, because no page and no REST call waits for an ERP.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.urls import reverse
 
 from erp_integrations.models import Item
@@ -18,6 +20,7 @@ from erpbridge.jobs.kinds import register
 from erpbridge.jobs.models import Job
 from erpbridge.jobs.run import JobProblem, Run
 from erpbridge.jobs.start import start
+from erpbridge.json_values import Json
 from erpbridge.refusals import Refused
 
 LOOK_UP_AND_LINK = "item.look_up_and_link"
@@ -42,7 +45,7 @@ def link_named(item: Item, *, key: str, access: Access, why: str = "") -> Job | 
         manual_resolution.link_unchecked(item, key=key, by=access.user, why=why)
         return None
     # With the fence, a problem is no longer shown once the item has been exported again.
-    args = {"item": item.pk, "key": key, "why": why, "fence": item.fence}
+    args: Mapping[str, Json] = {"item": item.pk, "key": key, "why": why, "fence": item.fence}
     job, is_new = start(
         LOOK_UP_AND_LINK,
         access=access,

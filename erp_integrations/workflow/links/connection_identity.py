@@ -34,6 +34,7 @@ from erp_integrations.models.record_types import RecordType, by_type, in_words
 from erp_integrations.workflow.links import unlink as unlink_services
 from erpbridge.access.models import User
 from erpbridge.audit.services import Changes, changes
+from erpbridge.json_values import Json
 
 # Columns to reset: results, rate and failure counts of the previous ERP.
 FRESH: Mapping[str, object] = {
@@ -131,7 +132,7 @@ def lead_elsewhere(
     for column, value in fresh.items():
         setattr(connection, column, value)
     save(connection, update_fields=["config", "secrets", *fresh])
-    answer = {"books": books or Books.OTHER, "links_ended": ended}
+    answer: Mapping[str, Json] = {"books": books or Books.OTHER, "links_ended": ended}
     connection_services.note_event(
         connection, ConnectionEvent.CHANGED, by=by, changes=difference, **answer
     )

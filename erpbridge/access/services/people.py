@@ -41,6 +41,7 @@ from erpbridge.access.services.end_access import end_if_lowered
 from erpbridge.audit.models import Event
 from erpbridge.audit.services import Note, changes, note
 from erpbridge.db.text import login_email
+from erpbridge.json_values import Json
 
 ENTITY = "person"
 ADDED = "added"
@@ -193,7 +194,7 @@ def save_on_projects(
         differences = changes(in_words(before[project.pk]), in_words(after))
         if differences:
             changed[project.pk] = after
-            data = {"changes": differences, "project": project.pk}
+            data: Mapping[str, Json] = {"changes": differences, "project": project.pk}
             events.append(event(membership, CHANGED, data, about=f"Project {project}"))
     _store_projects(membership, changed)
     if changed:
@@ -381,8 +382,6 @@ def _store_projects(membership: Membership, levels: Mapping[int, Mapping[str, ob
     )
 
 
-def event(
-    membership: Membership, verb: str, data: Mapping[str, object], *, about: str = ""
-) -> Note:
+def event(membership: Membership, verb: str, data: Mapping[str, Json], *, about: str = "") -> Note:
     """Return a history entry about a person."""
     return Note(ENTITY, membership.pk, str(membership.user), verb, note=about, data=data)

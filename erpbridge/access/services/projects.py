@@ -13,8 +13,9 @@ from django.utils import timezone
 from erpbridge.access.form_digest import in_words
 from erpbridge.access.models import Project
 from erpbridge.access.policy import Access
-from erpbridge.audit.services import Note, Verb, changes, note
+from erpbridge.audit.services import Changes, Note, Verb, changes, note
 from erpbridge.db.bulk_update import write_rows
+from erpbridge.json_values import Json
 
 ENTITY = "project"
 # Rows per INSERT.
@@ -116,7 +117,7 @@ def store_many(wanted: Sequence[ProjectValues], *, by: Access) -> list[Project]:
     return projects
 
 
-def _set(project: Project, values: Mapping[str, object]) -> dict[str, list[object]]:
+def _set(project: Project, values: Mapping[str, object]) -> Changes:
     """Set the values on the row. Return what differs, for the history."""
     new = project.pk is None
     before = dict.fromkeys(_words(project), "") if new else _words(project)
@@ -151,5 +152,5 @@ def _words(project: Project) -> dict[str, str]:
     return in_words({name: getattr(project, name) for name in fields}, model=Project)
 
 
-def _event(project: Project, verb: Verb, data: Mapping[str, object]) -> Note:
+def _event(project: Project, verb: Verb, data: Mapping[str, Json]) -> Note:
     return Note(ENTITY, project.pk, str(project), verb, data=data)
