@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -43,10 +44,30 @@ class Unknown(ValueError):
     """The displayed text of the cell cannot be determined."""
 
 
+class Kind(StrEnum):
+    """Kind of a token: the name of its group in :data:`TOKEN`."""
+
+    TEXT = "text"
+    ESCAPED = "escaped"
+    SPACE = "space"
+    FILL = "fill"
+    BRACKET = "bracket"
+    GENERAL = "general"
+    EXPONENT = "exponent"
+    DIGIT = "digit"
+    POINT = "point"
+    COMMA = "comma"
+    PERCENT = "percent"
+    TYPED = "typed"
+    END = "end"
+    PLAIN = "plain"
+    UNKNOWN = "unknown"
+
+
 class Token(NamedTuple):
     """A token of a format: its kind and its text."""
 
-    kind: str
+    kind: Kind
     text: str
 
 
@@ -57,7 +78,7 @@ class Section:
     tokens: list[Token] = field(default_factory=list)
     condition: tuple[str, Decimal] | None = None
 
-    def count(self, kind: str) -> int:
+    def count(self, kind: Kind) -> int:
         """Return the number of tokens of a kind."""
         return sum(token.kind == kind for token in self.tokens)
 
@@ -101,7 +122,7 @@ def text(value: str, number_format: str) -> str:
     if "@" not in number_format and number_format.count(";") < 3:
         return value
     sections = _sections(number_format)
-    for_text = [section for section in sections if section.count("typed")]
+    for_text = [section for section in sections if section.count(Kind.TYPED)]
     if len(sections) > 3:
         return _text_with_section(value, sections[3])
     return _text_with_section(value, for_text[-1]) if for_text else value
@@ -111,11 +132,11 @@ def text(value: str, number_format: str) -> str:
 def _sections(number_format: str) -> Sequence[Section]:
     sections = [Section()]
     for match in TOKEN.finditer(number_format):
-        kind = match.lastgroup or ""
+        kind = Kind(match.lastgroup or "")
         token = Token(kind, match[kind])
-        if kind == "end":
+        if kind == Kind.END:
             sections.append(Section())
-        elif kind == "bracket":
+        elif kind == Kind.BRACKET:
             _bracket(token.text, sections[-1])
         else:
             sections[-1].tokens.append(token)
@@ -129,9 +150,9 @@ def _bracket(inside: str, section: Section) -> None:
         section.condition = condition[1], Decimal(condition[2])
     elif inside.startswith("$"):
         # A currency such as [$€-407]; the part behind the hyphen is the locale.
-        section.tokens.append(Token("text", inside[1:].partition("-")[0]))
+        section.tokens.append(Token(Kind.TEXT, inside[1:].partition("-")[0]))
     elif not COLOR.fullmatch(inside):
-        section.tokens.append(Token("unknown", inside))
+        section.tokens.append(Token(Kind.UNKNOWN, inside))
 
 
 def _conditional(value: Decimal, sections: Sequence[Section]) -> str:
@@ -142,7 +163,9 @@ def _conditional(value: Decimal, sections: Sequence[Section]) -> str:
 
 
 def _text_with_section(value: str, section: Section) -> str:
-    return "".join(value if token.kind == "typed" else _literal(token) for token in section.tokens)
+    return "".join(
+        value if token.kind == Kind.TYPED else _literal(token) for token in section.tokens
+    )
 
 
 def _general(value: Decimal) -> str:
@@ -162,23 +185,23 @@ def _general(value: Decimal) -> str:
 
 def _with_section(value: Decimal, section: Section) -> str:
     """Format a non-negative number with the section."""
-    if section.count("general") or section.count("typed"):
-        if section.count("digit"):
+    if section.count(Kind.GENERAL) or section.count(Kind.TYPED):
+        if section.count(Kind.DIGIT):
             raise Unknown
         return "".join(
-            _general(value) if token.kind in ("general", "typed") else _literal(token)
+            _general(value) if token.kind in (Kind.GENERAL, Kind.TYPED) else _literal(token)
             for token in section.tokens
         )
-    if section.count("exponent"):
+    if section.count(Kind.EXPONENT):
         return _scientific(value, section)
-    value = value.scaleb(2 * section.count("percent"))
+    value = value.scaleb(2 * section.count(Kind.PERCENT))
     if value >= LARGEST:
         raise Unknown
     before, after = _around_point(section.tokens)
-    places = sum(token.kind == "digit" for token in after)
+    places = sum(token.kind == Kind.DIGIT for token in after)
     digits = f"{_rounded(value, places):f}"
     whole, _, fraction = digits.partition(".")
-    has_point = section.count("point") > 0
+    has_point = section.count(Kind.POINT) > 0
     return (
         _whole(whole.lstrip("0"), before, has_point=has_point)
         + ("." if has_point else "")
@@ -191,20 +214,20 @@ def _rounded(value: Decimal, places: int) -> Decimal:
 
 
 def _around_point(tokens: Sequence[Token]) -> tuple[list[Token], list[Token]]:
-    index = next((n for n, token in enumerate(tokens) if token.kind == "point"), len(tokens))
+    index = next((n for n, token in enumerate(tokens) if token.kind == Kind.POINT), len(tokens))
     return list(tokens[:index]), list(tokens[index + 1 :])
 
 
 def _whole(digits: str, tokens: list[Token], *, has_point: bool) -> str:
     """Fill in the digits before the point from the right; the first place takes the rest."""
-    places = [n for n, token in enumerate(tokens) if token.kind == "digit"]
+    places = [n for n, token in enumerate(tokens) if token.kind == Kind.DIGIT]
     if not places:
-        if digits and not has_point and any(token.kind == "comma" for token in tokens):
+        if digits and not has_point and any(token.kind == Kind.COMMA for token in tokens):
             raise Unknown
         return "".join(map(_literal, tokens)) + (digits if has_point else "")
-    if any(token.kind == "comma" for token in tokens):
+    if any(token.kind == Kind.COMMA for token in tokens):
         return _grouped(digits, tokens, places)
-    parts = [_literal(token) if token.kind != "digit" else "" for token in tokens]
+    parts = [_literal(token) if token.kind != Kind.DIGIT else "" for token in tokens]
     for index in reversed(places):
         digit, digits = (digits[-1:], digits[:-1]) if index != places[0] else (digits, "")
         parts[index] = digit or {"0": "0", "?": " "}.get(tokens[index].text, "")
@@ -215,10 +238,10 @@ def _grouped(digits: str, tokens: list[Token], places: list[int]) -> str:
     """Format with thousands separators. A comma after the last place would divide by a thousand."""
     first, last = places[0], places[-1]
     inside = tokens[first : last + 1]
-    commas = [n for n, token in enumerate(tokens) if token.kind == "comma"]
+    commas = [n for n, token in enumerate(tokens) if token.kind == Kind.COMMA]
     if not all(first < n < last for n in commas):
         raise Unknown
-    if any(token.kind not in ("digit", "comma") for token in inside):
+    if any(token.kind not in (Kind.DIGIT, Kind.COMMA) for token in inside):
         raise Unknown
     least = sum(token.text == "0" for token in inside)
     padded = digits.zfill(least) if least else digits
@@ -234,7 +257,7 @@ def _fraction(digits: str, tokens: list[Token]) -> str:
     parts: list[str] = []
     remaining = len(digits.rstrip("0"))
     for token in tokens:
-        if token.kind != "digit":
+        if token.kind != Kind.DIGIT:
             parts.append(_literal(token))
             continue
         digit, digits = digits[:1], digits[1:]
@@ -247,25 +270,25 @@ def _fraction(digits: str, tokens: list[Token]) -> str:
 def _scientific(value: Decimal, section: Section) -> str:
     """Format as in ``0.00E+00``; several places before the point are not supported."""
     before, after = _around_point(section.tokens)
-    places_before = [token for token in before if token.kind == "digit"]
-    places = sum(token.kind == "digit" for token in after)
+    places_before = [token for token in before if token.kind == Kind.DIGIT]
+    places = sum(token.kind == Kind.DIGIT for token in after)
     kinds = {token.kind for token in section.tokens}
-    if len(places_before) != 1 or not kinds <= {"digit", "point", "exponent"}:
+    if len(places_before) != 1 or not kinds <= {Kind.DIGIT, Kind.POINT, Kind.EXPONENT}:
         raise Unknown
     mantissa, _, power = f"{float(value):.{places}E}".partition("E")
-    wish = next(token.text for token in section.tokens if token.kind == "exponent")
+    wish = next(token.text for token in section.tokens if token.kind == Kind.EXPONENT)
     sign = power[0] if power[0] == "-" or wish[0] == "+" else ""
     return f"{mantissa}E{sign}{power[1:].lstrip('0').zfill(len(wish) - 1)}"
 
 
 def _literal(token: Token) -> str:
     """Return the text of a literal token."""
-    if token.kind == "space":
+    if token.kind == Kind.SPACE:
         return " "
-    if token.kind in ("text", "escaped", "plain"):
+    if token.kind in (Kind.TEXT, Kind.ESCAPED, Kind.PLAIN):
         return token.text
-    if token.kind == "percent":
+    if token.kind == Kind.PERCENT:
         return "%"
-    if token.kind == "fill":
+    if token.kind == Kind.FILL:
         return ""
     raise Unknown
