@@ -397,7 +397,7 @@ def test_look_that_fails_waits_longer_each_time_and_then_asks_a_person(connectio
     steps.let_pass(1000)
     steps.export(connection)
     assert state(accepted_item) == State.NEEDS_ANSWER
-    assert "could not be asked" in accepted_item.error_text
+    assert "lookup in the ERP failed" in accepted_item.error_text
 
 
 # --- lost workers -----------------------------------------------------------------------------
