@@ -17,7 +17,6 @@ from erp_integrations.sendable import Origin
 from erpbridge.access.models import Membership
 from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
-from erpbridge.refusals import TAKEN
 from erpbridge.rest.requests import bodies, countries
 from erpbridge.rest.requests.bodies import Reader, Values, reader
 from erpbridge.rest.sync import Records, SyncRow, without_refused
@@ -143,7 +142,6 @@ class Writes(Records):
         self._people = _people(rows)
         self._codes = sendable.existing("cost_code", self.access.account.pk, _codes_named(rows))
         values = {id(row): self._values(row, stored.get(row.pk or 0)) for row in rows}
-        self._refuse_impossible_origins(rows)
         if any(_origin(row) != Origin() for row in rows if not row.errors):
             # Connections are locked before records (docs/locks.md).
             sendable.hold(self.access.account.pk)
@@ -237,19 +235,6 @@ class Writes(Records):
             return {}
         permission = self.access.can(Permission.COMPANIES_REACTIVATE)
         return {} if permission else {"is_active": [permission.why]}
-
-    def _refuse_impossible_origins(self, rows: Sequence[SyncRow]) -> None:
-        """Refuse ERP ids that cannot be set, before anything is written."""
-        permission = self.access.can(Permission.ITEMS_IMPORT, ENTITY)
-        for row in rows:
-            if row.pk is None and not permission and _origin(row).id:
-                row.refuse({"origin_id": [permission.why]})
-        by_origin = {_origin(row).id: row for row in rows if _origin(row).id and not row.errors}
-        holders = Company.objects.filter(account=self.access.account, origin_id__in=list(by_origin))
-        for origin_id, pk in holders.values_list("origin_id", "pk"):
-            if by_origin[origin_id].pk != pk:
-                message = f"{TAKEN} by {pk}"
-                by_origin[origin_id].refuse({"origin_id": [message]})
 
     def _update(self, rows: Sequence[tuple[SyncRow, Values]]) -> None:
         changes = {row.pk: values for row, values in rows if row.pk is not None}

@@ -237,8 +237,8 @@ def load(user: User, account: Account, project: Project | None = None) -> Access
     ).first()
     if membership is None:
         return None
-    project_membership = project and membership.projects.filter(project=project).first()
-    return Access(user, Scope(account, project), membership, project_membership or None)
+    in_project = membership.projects.filter(project=project).first() if project else None
+    return Access(user, Scope(account, project), membership, in_project)
 
 
 def can(user: User, action: Permission, scope: Scope, entity: str = "") -> Answer:

@@ -7,6 +7,7 @@ import time_machine
 from django.core import signing
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 
@@ -140,6 +141,13 @@ def test_a_link_expires(invited, olgas):
     assert olgas.get(link).status_code == 410
     assert olgas.post(link).status_code == 410
     assert not stored(invited).is_confirmed
+
+
+@pytest.mark.parametrize("changed", [{"confirmed_at": Now()}, {"is_active": False}])
+def test_a_link_of_who_has_joined_or_was_made_inactive_is_gone(invited, olgas, changed):
+    """Also where its nonce is still there."""
+    Membership.objects.filter(pk=invited.pk).update(**changed)
+    assert olgas.get(join_path(invited)).status_code == 410
 
 
 @pytest.mark.parametrize(

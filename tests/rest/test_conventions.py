@@ -180,6 +180,16 @@ def test_only_the_connected_company_is_listed(api, account, other_account):
     assert response["Total"] == "1"
 
 
+def test_a_person_is_listed_the_company_of_the_application_only(account, other_account, ada, sam):
+    MembershipFactory.create(user=sam, account=other_account)
+    made = applications.create(
+        "Estimator", redirect_uris=["https://a.example/"], by=policy.load(ada, account)
+    )
+    sent = {"Authorization": f"Bearer {tokens.issue(made.application, sam).access}"}
+    listed = Client().get("/rest/v1.0/companies", headers=sent).json()
+    assert [company["id"] for company in listed] == [account.pk]
+
+
 def test_the_name_of_the_caller_comes_with_a_company(api, account):
     assert set(api.get("me").json()) == {"id", "login"}
     assert api.get(f"me?company_id={account.pk}").json()["name"] == "Nightly sync"

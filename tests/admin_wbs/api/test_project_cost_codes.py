@@ -91,7 +91,8 @@ def test_a_list_that_is_not_for_the_project_is_refused(api, project, code_list, 
     list_services.change(code_list, values={"for_new_projects": False}, by=ada)
     refused = copy(api, project, code_list)
     assert refused.status_code == 422
-    assert list(refused.json()["errors"]) == ["standard_cost_code_list_id"]
+    message = "The list is not available to the project."
+    assert refused.json()["errors"] == {"standard_cost_code_list_id": [message]}
     assert copy(api, project, CodeListFactory.create()).status_code == 404
 
 
@@ -313,6 +314,22 @@ def test_a_sync_takes_codes_of_several_lists(api, project, code_list, made, acco
     assert [one["code"] for one in done["errors"]] == ["77"]
     listed = api.get(f"cost_codes?project_id={project.pk}&sort=full_code").json()
     assert full_codes(listed) == ["01", "02", "02-220", "05", "05-100", "11", "11-300"]
+
+
+def test_of_a_code_that_two_lists_have_the_first_list_wins(
+    api, project, code_list, made, account, ada
+):
+    later = list_services.create(account=account, name="Zoning", by=ada)
+    tree(later, ada, "01 General")
+    done = api.patch(f"cost_codes/sync?project_id={project.pk}", {"updates": [{"code": "01"}]})
+    (entity,) = done.json()["entities"]
+    assert entity["standard_cost_code_id"] == made["01"].pk
+
+
+def test_the_extended_view_is_the_default(api, project, code_list):
+    copy(api, project, code_list)
+    listed = f"cost_codes?project_id={project.pk}"
+    assert api.get(f"{listed}&view=extended").json() == api.get(listed).json()
 
 
 def test_as_many_codes_as_the_limit_are_copied_and_no_more(
