@@ -178,6 +178,15 @@ def test_what_another_site_may_have_sent_is_not_given_back(
     assert "Ada Admin" in refused.text
 
 
+def test_a_part_of_a_page_from_another_site_is_refused_in_words(settings_url, client_of, ada):
+    client = Client(enforce_csrf_checks=True)
+    client.cookies = client_of(ada).cookies
+    headers = {"Origin": "https://elsewhere.example", "HX-Request": "true"}
+    refused = client.post(settings_url, TYPED, headers=headers)
+    assert (refused.status_code, refused["Content-Type"]) == (403, "text/plain; charset=utf-8")
+    assert refused.text.startswith("It was sent from https://elsewhere.example, ")
+
+
 def test_a_refused_form_leads_back_to_its_page(settings_url, client_of, ada):
     client = Client(enforce_csrf_checks=True)
     client.cookies = client_of(ada).cookies

@@ -45,7 +45,7 @@ def test_a_company_is_sent_and_waits_for_accounting(api, connection, company):
     assert shown["created_by"]["name"] == "Nightly sync"
 
 
-def test_where_a_company_stands_is_told_with_what_can_be_done(api, connection, company):
+def test_where_a_company_stands_is_told_with_what_can_be_done(api, reader, connection, company):
     path = steps.company_of(api, f"vendors/{company.pk}/erp_status")
     before = api.get(path).json()
     assert (before["erp_status"], before["can_send"]) == ("not_in_erp", True)
@@ -54,6 +54,7 @@ def test_where_a_company_stands_is_told_with_what_can_be_done(api, connection, c
     assert (after["erp_status"], after["can_send"]) == ("ready_to_export", False)
     assert after["can_retrieve"] is True
     assert after["locked"].startswith("Sent to the ERP by Nightly sync")
+    assert reader.get(path).json()["can_retrieve"] is False
 
 
 def test_what_cannot_be_sent_is_422_with_every_reason(api, company):
