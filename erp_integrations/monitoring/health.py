@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
@@ -32,16 +33,32 @@ RECENT = 3_600.0
 LATE = 6 * PERIOD
 # Seconds that the last tick may lie in the future: a synchronized clock is set back by less.
 FUTURE = 5.0
-# Why a connection's items wait -> its state in metrics and JSON.
-STATE_WORDS: Mapping[str, str] = {
-    Cause.UNUSABLE: "unusable",
-    Cause.PAUSED: "paused",
-    Cause.LOGIN: "login refused",
-    Cause.SETUP: "set up wrong",
-    Cause.OUTAGE: "resting",
-    Cause.WRONG_PASSWORDS: "wrong passwords",
-    Cause.TEST_FAILED: "test failed",
-    Cause.HELD_BACK: "held back",
+
+
+class ConnectionState(StrEnum):
+    """State of a connection, in the words of the metrics and of their JSON."""
+
+    WORKING = "working"
+    UNUSABLE = "unusable"
+    PAUSED = "paused"
+    LOGIN_REFUSED = "login refused"
+    SET_UP_WRONG = "set up wrong"
+    RESTING = "resting"
+    WRONG_PASSWORDS = "wrong passwords"
+    TEST_FAILED = "test failed"
+    HELD_BACK = "held back"
+
+
+# Why a connection's items wait -> its state.
+STATE_OF: Mapping[str, ConnectionState] = {
+    Cause.UNUSABLE: ConnectionState.UNUSABLE,
+    Cause.PAUSED: ConnectionState.PAUSED,
+    Cause.LOGIN: ConnectionState.LOGIN_REFUSED,
+    Cause.SETUP: ConnectionState.SET_UP_WRONG,
+    Cause.OUTAGE: ConnectionState.RESTING,
+    Cause.WRONG_PASSWORDS: ConnectionState.WRONG_PASSWORDS,
+    Cause.TEST_FAILED: ConnectionState.TEST_FAILED,
+    Cause.HELD_BACK: ConnectionState.HELD_BACK,
 }
 
 
@@ -110,9 +127,9 @@ class ConnectionHealth:
         return wait_reasons.of_connection(self.connection, at=self.at)
 
     @property
-    def state(self) -> str:
-        """State of the connection in one or two words."""
-        return STATE_WORDS[self.wait.cause] if self.wait else "working"
+    def state(self) -> ConnectionState:
+        """State of the connection."""
+        return STATE_OF[self.wait.cause] if self.wait else ConnectionState.WORKING
 
     @property
     def finished(self) -> int:
@@ -154,7 +171,7 @@ class Snapshot:
         problems += [
             f"Connection {health.connection.pk}: {health.state}."
             for health in self.connections
-            if health.state not in ("working", "held back")
+            if health.state not in (ConnectionState.WORKING, ConnectionState.HELD_BACK)
         ]
         return problems
 

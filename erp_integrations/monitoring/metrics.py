@@ -9,7 +9,12 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from erp_integrations.adapters.base import Delivery
-from erp_integrations.monitoring.health import MOST_COUNTED, ConnectionHealth, Snapshot
+from erp_integrations.monitoring.health import (
+    MOST_COUNTED,
+    ConnectionHealth,
+    ConnectionState,
+    Snapshot,
+)
 from erpbridge.db import busy
 
 # Delivery -> who takes the next step with an item, if that is not a worker.
@@ -107,9 +112,9 @@ def _paused(labeled: Iterable[tuple[dict[str, object], ConnectionHealth]]) -> li
         ({**labels, "by": by}, float(health.state == state))
         for labels, health in labeled
         for by, state in (
-            ("person", "paused"),
-            ("login", "login refused"),
-            ("setup", "set up wrong"),
+            ("person", ConnectionState.PAUSED),
+            ("login", ConnectionState.LOGIN_REFUSED),
+            ("setup", ConnectionState.SET_UP_WRONG),
         )
     ]
 
