@@ -21,6 +21,17 @@ def uncounted() -> Any:
 
 
 @contextmanager
+def kept_for_module(blocker: Any) -> Iterator[None]:
+    """Rows that the tests of a module share; what each of them changes is taken back after it.
+
+    For a fixture of the scope ``module`` that asks for ``django_db_setup`` and
+    ``django_db_blocker``, where the rows take longer to make than a test to run.
+    """
+    with blocker.unblock(), taken_back():
+        yield
+
+
+@contextmanager
 def taken_back() -> Iterator[None]:
     """The same, rolled back at the end."""
     with uncounted():

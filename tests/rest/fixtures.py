@@ -116,6 +116,10 @@ def connected(account, ada):
 @pytest.fixture
 def all_segments(monkeypatch) -> None:
     """The simulator takes every segment that an account can have."""
+    take_all_segments(monkeypatch)
+
+
+def take_all_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = SimulatorAdapter.manifest
     able = classmethod(lambda _cls, config: replace(plain(config), custom_segments=True))
     monkeypatch.setattr(SimulatorAdapter, "manifest", able)
