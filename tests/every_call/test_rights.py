@@ -15,8 +15,11 @@ from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership
 from erpbridge.access.services.people import Levels
 from tests.every_call import writes
+from tests.every_call.scenes import account, ada, scene
 from tests.every_call.test_refusals import Watched, nothing_but_errors
-from tests.every_call.writes import Operation, Scene
+from tests.every_call.writes import Operation
+
+__all__ = ["account", "ada", "scene"]
 
 NONE, READ, STANDARD, ADMIN = Level.NONE, Level.READ_ONLY, Level.STANDARD, Level.ADMIN
 
@@ -246,23 +249,18 @@ TABLE: list[tuple[set[str], str]] = [
 
 
 @pytest.fixture
-def scene(all_segments, account, ada) -> Scene:
-    return Scene(account, ada)
-
-
-@pytest.fixture
-def programs(make_service, scene) -> dict[str, Any]:
-    found = {}
-    for name, held in HOLDERS.items():
-        found[name] = make_service(
-            name,
-            levels=held.account,
-            on_projects=held.projects,
-            projects=[scene.project, scene.plain],
-            can_push_to_accounting=held.can_push,
-        )
-        held.give_rights(found[name].made.application.service)
-    return found
+def program(make_service, scene, name) -> Any:
+    """A program that holds what a row of ``HOLDERS`` says."""
+    held = HOLDERS[name]
+    made = make_service(
+        name,
+        levels=held.account,
+        on_projects=held.projects,
+        projects=[scene.project, scene.plain],
+        can_push_to_accounting=held.can_push,
+    )
+    held.give_rights(made.made.application.service)
+    return made
 
 
 def without_origin_ids(body: Any) -> Any:
@@ -285,20 +283,20 @@ def allowed() -> dict[str, set[str]]:
     return {line.strip(): who for who, lines in TABLE for line in lines.strip().splitlines()}
 
 
+@pytest.mark.parametrize("name", HOLDERS)
 def test_each_writing_operation_is_open_to_those_who_hold_the_right_and_to_nobody_else(
-    scene, programs
+    scene, program, name
 ):
     watched, expected = Watched(scene), allowed()
     wrong = []
     for operation in writes.distinct():
         call = scene.call(operation)
         call = replace(call, body=without_origin_ids(call.body))
-        for name, program in programs.items():
-            answer = watched.tried(program, operation, call)
-            refused = answer.status_code in (403, 404) or nothing_but_errors(answer)
-            done = answer.status_code < 400 and not refused
-            if done is refused or done != (name in expected[key(operation)]):
-                wrong.append((key(operation), name, answer.status_code, answer.content[:200]))
+        answer = watched.tried(program, operation, call)
+        refused = answer.status_code in (403, 404) or nothing_but_errors(answer)
+        done = answer.status_code < 400 and not refused
+        if done is refused or done != (name in expected[key(operation)]):
+            wrong.append((key(operation), answer.status_code, answer.content[:200]))
         watched.compare(operation)
     assert wrong == []
     assert watched.found_nothing()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.db.transactions import taken_back
+from tests.every_call.scenes import account, ada, scene
 from tests.every_call.test_rights import HOLDERS
-from tests.every_page.test_written_pages import ELSEWHERE, ada, addresses, person, scene
+from tests.every_page.test_written_pages import ELSEWHERE, addresses, person
 
-__all__ = ["ada", "scene"]
+__all__ = ["account", "ada", "scene"]
 
 # Beside Ada. Derived from docs/design/permissions.md, "Who does what", before it was seen in
 # a run. What is in nobody's list answers 404 in this scene.

@@ -17,13 +17,13 @@ from django.test import Client
 from django.urls import reverse
 
 from erpbridge.access.models import Membership, User
-from tests.db.transactions import kept_for_module, taken_back
+from tests.db.transactions import taken_back
+from tests.every_call.scenes import account, ada, scene
 from tests.every_call.test_refusals import tables
 from tests.every_call.test_rights import HOLDERS
 from tests.every_call.writes import Scene
 from tests.every_page.test_every_url import OF_ACCOUNTS
 from tests.factories import (
-    AccountFactory,
     ApplicationFactory,
     CodeImportFactory,
     CompanyImportFactory,
@@ -31,10 +31,10 @@ from tests.factories import (
     JobFactory,
     MembershipFactory,
     ProjectMembershipFactory,
-    UserFactory,
 )
 from tests.forms import Form, Values, shown_in, shown_on
-from tests.rest.fixtures import take_all_segments
+
+__all__ = ["account", "ada", "scene"]
 
 # What a person fills in where a form is shown empty.
 TYPED = {
@@ -306,23 +306,6 @@ VERBS = {"action", "act", "verb", "answer", "confirm", "then"}
 MOST_ALIKE = 3
 # Written to sessions, or by the browser's coming and going.
 OF_THE_VISIT = ("django_session", "access_user", "axes_")
-
-
-@pytest.fixture(scope="module")
-def scene(django_db_setup, django_db_blocker) -> Iterator[Scene]:
-    with kept_for_module(django_db_blocker), pytest.MonkeyPatch.context() as monkeypatch:
-        take_all_segments(monkeypatch)
-        account = AccountFactory.create(name="Harbor Construction")
-        ada = UserFactory.create(name="Ada Admin")
-        MembershipFactory.create(
-            user=ada, account=account, account_admin=True, can_push_to_accounting=True
-        )
-        yield Scene(account, ada)
-
-
-@pytest.fixture
-def ada(scene) -> User:
-    return scene.ada
 
 
 def places(scene: Scene) -> Iterator[dict[str, Any]]:
