@@ -6,6 +6,7 @@ in accounting, Sam is a standard user on the project, Olga belongs to another ac
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -75,6 +76,14 @@ def _flush_despite_append_only_events() -> Iterator[None]:
     BaseDatabaseOperations.execute_sql_flush = flush_without_triggers  # type: ignore[method-assign]
     yield
     BaseDatabaseOperations.execute_sql_flush = flush  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """Copies the database that ``tests/servers.py`` has migrated."""
+    if connection.vendor == "postgresql":
+        template = os.environ.get("ERPBRIDGE_TEST_TEMPLATE")
+        connection.settings_dict["TEST"]["TEMPLATE"] = template
 
 
 @pytest.fixture(scope="session")

@@ -16,13 +16,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import redis
+
+# A migrated database that nobody is connected to.
+TEMPLATE = "erpbridge_template"
 
 
 def free_port() -> int:
@@ -160,6 +163,18 @@ def temporary_folder(name: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def migrated_template(address: str, env: Mapping[str, str]) -> dict[str, str]:
+    """A migrated database, which each process of the suite copies instead of migrating its own."""
+    place = address.rpartition("/")[0]
+    create_database(f"{place}/postgres", TEMPLATE)
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity", "0", "--skip-checks"],
+        env={**env, "DATABASE_URL": f"{place}/{TEMPLATE}"},
+        check=True,
+    )
+    return {"ERPBRIDGE_TEST_TEMPLATE": TEMPLATE}
+
+
 def run(command: list[str]) -> int:
     """The exit code of ``command``, run beside both servers."""
     with (
@@ -169,6 +184,7 @@ def run(command: list[str]) -> int:
         redis_server(for_redis) as redis_url,
     ):
         env = {**os.environ, "DATABASE_URL": database_url, "REDIS_URL": redis_url}
+        env |= migrated_template(database_url, env)
         process = subprocess.Popen(command, env=env)
         # The terminal sends Ctrl-C to the command too; a SIGTERM has to be passed on.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
