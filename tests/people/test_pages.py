@@ -216,6 +216,10 @@ def test_levels_of_projects_are_saved_from_the_table(client_of, ada, sam, projec
     assert "Saved; 2 projects changed." in answer.text
     levels = Membership.objects.get(user=sam).projects.values_list("directory", "erp_integrations")
     assert set(levels) == {(1, 2)}
+    values["seen"] = seen_on(client, url_of("person_projects"))
+    values[f"project-{second.pk}-directory"] = Level.STANDARD
+    answer = client.post(url_of("person_projects"), values, follow=True)
+    assert "Saved; 1 project changed." in answer.text
 
 
 def test_stale_project_levels_keep_what_was_typed(client_of, ada, sam, project, url_of):
