@@ -79,7 +79,7 @@ def test_vendors_are_shown_with_the_words_of_their_type(
     steps.export(connection)
     before = text(client_of(pat).get(url_of("companies")))
     assert "Read the ERP again" in before
-    assert "holds nothing yet" not in before
+    assert "No records in the ERP yet" not in before
     read_again(client_of(pat), url_of("companies"))
     page = text(client_of(pat).get(url_of("companies")))
     for words in ("QUARRY01", "Quarry & Sons", "Subcontractor", "Akron", "Read from Ledger on"):

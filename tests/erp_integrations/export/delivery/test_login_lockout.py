@@ -101,7 +101,7 @@ def test_new_password_on_the_page_ends_the_wait(connection, ask, ada, client_of,
         connection, name="Ledger", config=connection.config, by=ada, secrets={"password": "new"}
     )
     assert ask("new").status_code == 200
-    assert "asked several times" not in client_of(ada).get(home).text
+    assert "called several times" not in client_of(ada).get(home).text
 
 
 def test_lock_is_logged_and_noted_without_the_password(connection, ask, caplog, settings):
