@@ -49,7 +49,7 @@ def _landing(access: Access) -> str:
     return landing(access)
 
 
-def _tick() -> tuple[str, Mapping[str, object]]:
+def _tick() -> tuple[str | None, Mapping[str, object]]:
     from erp_integrations.monitoring.health import tick_age, tick_problem
 
     age = tick_age()

@@ -47,7 +47,7 @@ class ErpCode:
     path: tuple[str, ...]
     description: str
     is_active: bool
-    problem: str = ""
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -138,11 +138,11 @@ def _erp_code(
     parent_id = str(row.data.get("parent") or "")
     erp_parent = by_id.get(parent_id)
     parent = None
-    problem = ""
+    problem: str | None = None
     # The data of an ERP may have circles, and chains that are longer than our tiers.
     if erp_parent is not None and row.erp_id not in below and len(below) <= MOST_TIERS:
         parent = _erp_code(erp_parent, by_id, placed, below | {row.erp_id})
-        problem = parent.problem and "The code above it cannot be taken."
+        problem = "The code above it cannot be taken." if parent.problem else None
     elif parent_id:
         problem = "The ERP names a code above it that it does not have, or one below it."
     path = (*(parent.path if parent else ()), one_line(_own_code(row, erp_parent)))
@@ -169,7 +169,7 @@ def _own_code(row: ErpRow, erp_parent: ErpRow | None) -> str:
     return rest if rest[0].isalnum() else rest[1:]
 
 
-def _problem(path: Sequence[str], description: str) -> str:
+def _problem(path: Sequence[str], description: str) -> str | None:
     own = path[-1]
     if not own or not description:
         return "It has no code, or no description."
@@ -182,7 +182,7 @@ def _problem(path: Sequence[str], description: str) -> str:
     if len(description) > LONGEST_DESCRIPTION:
         most = LONGEST_DESCRIPTION
         return f"Its description has {len(description)} characters; at most {most} are taken."
-    return ""
+    return None
 
 
 class _Comparison:

@@ -281,15 +281,15 @@ def _named(person: Membership) -> str:
     return f"{person.user.name} ({person.user.email})"
 
 
-def number_warning(values: Mapping[str, Any]) -> str:
+def number_warning(values: Mapping[str, Any]) -> str | None:
     """Why a tax number looks wrong. It is stored as typed, because registers have exceptions."""
     number = values.get("entity_id", "")
     check = {EntityType.EIN: ein, EntityType.ABN: abn}.get(values.get("entity_type", ""))
     if not number or check is None:
-        return ""
+        return None
     try:
         check.validate("".join(number.split()))
     except NumberError:
         label = EntityType(values["entity_type"]).label
         return f"{number} does not look like a valid {label}. It was saved as typed; please check."
-    return ""
+    return None

@@ -118,8 +118,8 @@ def opened(connection: Connection) -> Secrets:
     return Secrets(values)
 
 
-def problem(connection: Connection) -> str:
-    """A message for users if the secrets of a connection cannot be decrypted; empty if they can."""
+def problem(connection: Connection) -> str | None:
+    """A message for users if the secrets of a connection cannot be decrypted; None if they can."""
     try:
         opened(connection)
     except SecretsUnreadable as error:
@@ -127,7 +127,7 @@ def problem(connection: Connection) -> str:
             f"{error} Enter them again in the settings, or ask the operator to add the key "
             "that they were encrypted with."
         )
-    return ""
+    return None
 
 
 @dataclass

@@ -165,8 +165,8 @@ def _held_back(connection: Connection, at: Moment) -> Wait | None:
 LOOKS = (_unusable, _pause, _outage, _wrong_passwords, _failed_test, _held_back)
 
 
-def why_unusable(connection: Connection) -> str:
-    """Why nothing can be exported (adapter or secrets not usable); empty if it can."""
+def why_unusable(connection: Connection) -> str | None:
+    """Why nothing can be exported (adapter or secrets not usable); None if it can."""
     try:
         adapter_loading.manifest_of(connection)
     except AdapterUnavailable as error:

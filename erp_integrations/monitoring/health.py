@@ -253,10 +253,10 @@ def tick_age() -> float | None:
     return None
 
 
-def tick_problem(age: float | None) -> str:
-    """Why exports may be late, if the last tick is too old or in the future; empty if not."""
+def tick_problem(age: float | None) -> str | None:
+    """Why exports may be late, if the last tick is too old or in the future; None if not."""
     if age is None:
         return "no worker has ever checked for due work"
     if age < -FUTURE:
         return f"the last check for due work is dated {-age:.0f} seconds from now"
-    return f"no worker has checked for due work for {age:.0f} seconds" if age > LATE else ""
+    return f"no worker has checked for due work for {age:.0f} seconds" if age > LATE else None

@@ -119,14 +119,14 @@ class User(Folding, AbstractBaseUser, PermissionsMixin):
                 self._made_unusable = False
                 _end_everywhere(self.pk, reason, by=self.password_set_by)
 
-    def _why_access_ends(self) -> str:
-        """Return why the person's API tokens have to end; empty if they need not."""
+    def _why_access_ends(self) -> str | None:
+        """Return why the person's API tokens have to end; None if they need not."""
         if self._state.adding:
-            return ""
+            return None
         # A re-hash of the same password is no change: Django resets _password before it saves one.
         if getattr(self, "_password", None) is not None or self._made_unusable:
             return NEW_PASSWORD
-        return "" if self.is_active else SWITCHED_OFF
+        return None if self.is_active else SWITCHED_OFF
 
 
 class Account(Folding):

@@ -22,25 +22,25 @@ TIME = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(?:\.\d+)?")
 AS_TEXT = "Format its column as text and enter"
 
 
-def reason(line: Line, index: int, *, prose: bool = False) -> str:
-    """Return why a cell is not what was once entered, with its address; empty if it looks fine.
+def reason(line: Line, index: int, *, prose: bool = False) -> str | None:
+    """Return why a cell is not what was once entered, with its address; None if it looks fine.
 
     :param prose: for a column of free text, which may contain dates and numbers of any kind.
     """
     text = line.cells[index]
-    problem = line.unreadable.get(index) or _error(text) or ("" if prose else _converted(text))
-    return f"Cell {line.address(index)} {problem}" if problem else ""
+    problem = line.unreadable.get(index) or _error(text) or (None if prose else _converted(text))
+    return f"Cell {line.address(index)} {problem}" if problem else None
 
 
-def _error(text: str) -> str:
+def _error(text: str) -> str | None:
     if text.upper() in ERRORS or TOO_NARROW.fullmatch(text):
         return f"shows {text}, the error of a formula. Enter the value itself."
-    return ""
+    return None
 
 
-def _converted(text: str) -> str:
+def _converted(text: str) -> str | None:
     if SHORTENED.fullmatch(text):
         return f"shows {text}, a number that was shortened. {AS_TEXT} it in full."
     if DAY.fullmatch(text) or TIME.fullmatch(text):
         return f"shows {text}, a date that was made of something else. {AS_TEXT} what was meant."
-    return ""
+    return None

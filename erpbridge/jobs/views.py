@@ -50,10 +50,10 @@ def _context(live_job: Job, access: Access) -> dict[str, object]:
     return {"job": live_job, "job_href": href(live_job, access), "job_waits": _waits(live_job)}
 
 
-def _waits(live_job: Job) -> str:
-    """Return why a live job does not continue; empty if it does."""
+def _waits(live_job: Job) -> str | None:
+    """Return why a live job does not continue; None if it does."""
     if not live_job.is_live or live_job.problem:
         return live_job.problem
     # With a full disk the workers cannot even store that they wait.
     is_waiting = Job.objects.due().filter(pk=live_job.pk).exists()
-    return f"{DISK.reason} It can continue {DISK.when}." if is_waiting and disk_problem() else ""
+    return f"{DISK.reason} It can continue {DISK.when}." if is_waiting and disk_problem() else None

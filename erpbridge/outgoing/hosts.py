@@ -134,8 +134,8 @@ def _embedded_ipv4(address: Address) -> IPv4Address | None:
     return address.sixtofour or (address.teredo[1] if address.teredo else None)
 
 
-def address_problem(url: str) -> str:
-    """Return what is wrong with a typed URL, as text after a label; empty if it is valid.
+def address_problem(url: str) -> str | None:
+    """Return what is wrong with a typed URL, as text after a label; None if it is valid.
 
     Whether the host may be called is checked when it is called.
     """
@@ -152,4 +152,4 @@ def address_problem(url: str) -> str:
         return "leave out the user name and the password; there are fields for what is secret."
     if port is not None and port not in WEB_PORTS and port < LEAST_FREE_PORT:
         return f"port {port} is not one of an ERP; use 80, 443, or one from {LEAST_FREE_PORT} up."
-    return ""
+    return None

@@ -79,8 +79,8 @@ def folders() -> list[Path]:
     return list(dict.fromkeys(paths))
 
 
-def disk_problem() -> str:
-    """Return why nothing can be written (disk full, quota, read-only); empty if it can."""
+def disk_problem() -> str | None:
+    """Return why nothing can be written (disk full, quota, read-only); None if it can."""
     for folder in folders():
         try:
             with tempfile.TemporaryFile(dir=folder, prefix="readyz-") as file:
@@ -90,14 +90,14 @@ def disk_problem() -> str:
                 os.fsync(file.fileno())
         except OSError as error:
             return f"cannot be written: {os.strerror(error.errno or 0)}"
-    return ""
+    return None
 
 
-def space_report() -> tuple[str, dict[str, object]]:
+def space_report() -> tuple[str | None, dict[str, object]]:
     """Return a problem if disk space is low, and the free megabytes."""
     free = min(_free(folder) for folder in folders())
     megabytes = free // 1024 // 1024
-    problem = f"only {megabytes} MB are free" if free < LITTLE else ""
+    problem = f"only {megabytes} MB are free" if free < LITTLE else None
     return problem, {"free_megabytes": megabytes}
 
 

@@ -13,7 +13,7 @@ from django.http import HttpRequest, JsonResponse
 
 from erpbridge.processes.private_files import disk_problem, space_report
 
-Report = Callable[[], tuple[str, Mapping[str, object]]]
+Report = Callable[[], tuple[str | None, Mapping[str, object]]]
 
 
 @login_not_required
@@ -44,41 +44,41 @@ def readyz(_request: HttpRequest) -> JsonResponse:
 
 
 def report_on(name: str, report: Report) -> None:
-    """Register an app's report on its background work: a problem, empty for none, and details."""
+    """Register an app's report on its background work: a problem or None, and details."""
     _reports[name] = report
 
 
-def _result_of(report: Report) -> tuple[str, Mapping[str, object]]:
+def _result_of(report: Report) -> tuple[str | None, Mapping[str, object]]:
     try:
         return report()
     except DatabaseError:
         return "unknown", {}
 
 
-def database_problem() -> str:
-    """Return why the database cannot be used; empty if it can."""
+def database_problem() -> str | None:
+    """Return why the database cannot be used; None if it can."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError:
         return "does not answer"
-    return ""
+    return None
 
 
-def migrations_problem() -> str:
-    """Return whether there are unapplied migrations; empty if not."""
+def migrations_problem() -> str | None:
+    """Return whether there are unapplied migrations; None if not."""
     try:
         executor = MigrationExecutor(connection)
         waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except DatabaseError:
         return "unknown"
-    return f"{len(waiting)} not applied" if waiting else ""
+    return f"{len(waiting)} not applied" if waiting else None
 
 
-def broker_problem() -> str:
-    """Return why wake-ups cannot be published; empty if they can, or without a broker."""
+def broker_problem() -> str | None:
+    """Return why wake-ups cannot be published; None if they can, or without a broker."""
     if not settings.REDIS_URL:
-        return ""
+        return None
     # Seconds; a health check must answer quickly.
     limits = {"socket_timeout": 2, "socket_connect_timeout": 1}
     try:
@@ -86,11 +86,11 @@ def broker_problem() -> str:
             broker.ping()
     except redis.RedisError:
         return "does not answer"
-    return ""
+    return None
 
 
 _reports: dict[str, Report] = {"space": space_report}
-CHECKS: dict[str, Callable[[], str]] = {
+CHECKS: dict[str, Callable[[], str | None]] = {
     "database": database_problem,
     "migrations": migrations_problem,
     "broker": broker_problem,

@@ -90,7 +90,7 @@ def test_further_sheets_are_named_in_the_notice():
 def test_a_cell_that_cannot_be_read_is_refused_with_its_address(cell, words):
     table = read(book(["a", "b"], ["x", cell], ["y", "z"]))
     assert damaged.reason(table.lines[0], 1).startswith(words)
-    assert [damaged.reason(line, 0) for line in table.lines] == ["", ""]
+    assert [damaged.reason(line, 0) for line in table.lines] == [None, None]
 
 
 def test_a_heading_that_cannot_be_read_is_named_with_its_cell():

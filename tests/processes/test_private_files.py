@@ -116,7 +116,7 @@ def full_disk() -> Iterator[None]:
 
 
 def test_a_disk_that_takes_nothing_is_told(place):
-    assert private_files.disk_problem() == ""
+    assert private_files.disk_problem() is None
     with full_disk():
         assert private_files.disk_problem() == "cannot be written: File too large"
     assert [path.name for path in place.iterdir() if path.name.startswith("readyz")] == []

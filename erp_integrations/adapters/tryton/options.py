@@ -56,10 +56,10 @@ def read_options(config: Mapping[str, object]) -> Options:
     )
 
 
-def _names_no_database(url: str) -> str:
+def _names_no_database(url: str) -> str | None:
     parts = urlsplit(url)
     if parts.path.strip("/") and not (parts.query or parts.fragment):
-        return ""
+        return None
     return "give the server and the database, such as https://tryton.example.com/erp"
 
 

@@ -49,20 +49,20 @@ class Offers:
         choices = self._lists.get(field.choices, {}) if field else {}
         return {code: choice.label for code, choice in choices.items()}
 
-    def why_not(self, field: AcceptanceField, value: str) -> str:
-        """Return why a value is not allowed, empty if it is. A blank value is allowed here.
+    def why_not(self, field: AcceptanceField, value: str) -> str | None:
+        """Return why a value is not allowed, None if it is. A blank value is allowed here.
 
         Whether a value is required is a rule of the manifest (``payloads.field_rules``).
         """
         if DIRECTION_CONTROLS.search(value):
             return f"{field.label}: remove the characters that change the direction of writing."
         if not field.choices or not value:
-            return ""
+            return None
         choice = self._lists.get(field.choices, {}).get(value)
         if choice is None:
             return f"{field.label}: {value} is not one of the ERP's own. Pick one of the list."
         if _fits(field, choice):
-            return ""
+            return None
         return (
             f"{field.label}: {value} {choice.label} is of the kind “{choice.group}”, and this "
             f"takes “{field.group}”. Pick one of the list."

@@ -172,7 +172,7 @@ class _Values:
                 values[name] = value
         return values
 
-    def _why_not(self, acceptance_field: AcceptanceField, value: str) -> str:
+    def _why_not(self, acceptance_field: AcceptanceField, value: str) -> str | None:
         if len(value) > LONGEST_VALUE:
             return (
                 f"{acceptance_field.label} may have at most {LONGEST_VALUE} characters; it has "

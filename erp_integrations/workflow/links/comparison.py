@@ -243,14 +243,14 @@ def _ids(link: Link) -> dict[str, str]:
     return {"erp_id": link.erp_id}
 
 
-def not_compared(connection: Connection, needs: Iterable[Link | None]) -> str:
-    """Return why items with these links cannot be accepted, empty if they can.
+def not_compared(connection: Connection, needs: Iterable[Link | None]) -> str | None:
+    """Return why items with these links cannot be accepted, None if they can.
 
     That is so if an ID is not compared, the adapter cannot read it, and nobody has confirmed it.
     """
     uncompared = [link for link in needs if link is not None and link.told]
     if not uncompared or connection_services.can_compare(connection):
-        return ""
+        return None
     return (
         f"{named(uncompared[0])}, and this ERP cannot be asked whether it is the same. Look there, "
         "then choose Use it anyway on the item's page, or reject it and have the record unlinked."
