@@ -73,7 +73,8 @@ def change(
     # From here on nobody sends one of these codes, so what is checked stays true until the end.
     codes = _locked_rows({*differences, *family_ids})
     refusals = _in_hands([codes[pk] for pk in differences])
-    refusals |= _fixed([codes[pk] for pk in renamed if pk not in refusals])
+    fixed = fixed_codes([codes[pk] for pk in renamed if pk not in refusals])
+    refusals |= {pk: Refusal(Obstacle.FIXED, why) for pk, why in fixed.items()}
     paths, taken = moves.rename(
         code_list.codes.all(),
         [codes[pk] for pk in family_ids],
@@ -148,10 +149,6 @@ def _in_hands(codes: Iterable[CostCode]) -> dict[int, Refusal]:
     locks = sendable.locks(CODE, locked) if locked else {}
     messages = {pk: lock.message for pk, lock in locks.items()}
     return {code.pk: Refusal(Obstacle.LOCKED, messages.get(code.pk, WAITS)) for code in locked}
-
-
-def _fixed(codes: Sequence[CostCode]) -> dict[int, Refusal]:
-    return {pk: Refusal(Obstacle.FIXED, why) for pk, why in fixed_codes(codes).items()}
 
 
 def _paths(codes: CostCodeQuerySet) -> Paths:

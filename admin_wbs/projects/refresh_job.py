@@ -98,7 +98,8 @@ def one_step(run: Run) -> None:
         run.total = max(run.total, run.done)
         if not added:
             inactive = [
-                [str(code), "Inactive in the company's list."] for code in _inactive(project)
+                [str(code), "Inactive in the company's list."]
+                for code in cost_codes.gone_inactive(project)[:MOST_NAMED]
             ]
             text = _outcome(run.done, project)
             run.finish({"text": text, "column": "Cost code", "rows": inactive})
@@ -132,10 +133,6 @@ def _erp_list(run: Run) -> CodeList:
     if code_list is None:
         raise JobProblem(NO_ERP)
     return code_list
-
-
-def _inactive(project: Project) -> list[object]:
-    return list(cost_codes.gone_inactive(project)[:MOST_NAMED])
 
 
 def _outcome(added: int, project: Project) -> str:

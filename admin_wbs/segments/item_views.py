@@ -41,7 +41,9 @@ def items(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
         return _page(request, segment, under=under)
     require(request.access, Permission.CODES_EDIT)
     is_part = bool(request.htmx)
-    form = ItemForm(request.POST, prefix="new", auto_id=_typed_ids(request) if is_part else "id_%s")
+    # In a part of a page the ids differ from those of other typed rows.
+    row = page_params.typed_row(request.POST) if is_part else "id"
+    form = ItemForm(request.POST, prefix="new", auto_id=f"{row}_%s")
     created = _add(request, segment, under=under, form=form)
     if not is_part:
         if created is None:
@@ -161,11 +163,6 @@ def _row_context(
         "under": under,
         "add_url": f"{home}?under={under.pk}" if under else home,
     }
-
-
-def _typed_ids(request: ScopedRequest) -> str:
-    """Id pattern of the fields; it differs from that of other typed rows."""
-    return f"{page_params.typed_row(request.POST)}_%s"
 
 
 @require_POST

@@ -100,7 +100,9 @@ def _row(line: Line, places: Mapping[str, int], country: str) -> Row:
     if fold(texts.pop(ROW_KIND, "")) == "person":
         return Row(line, {"name": texts.get("name", "")}, is_person=True)
     values: Values = {}
-    problems = [] if texts.get("name") else [_missing_name()]
+    problems = []
+    if not texts.get("name"):
+        problems.append(Problem("name", "present", "Name is required.", current="", limit=""))
     for name, text in texts.items():
         try:
             values[name] = _read_cell(line, places[name], Cell(name, text))
@@ -295,10 +297,6 @@ def _too_long(length: int, limit: int) -> Wrong:
 def _problem(name: str, text: str, wrong: Wrong) -> Problem:
     label = short_label(name)
     return Problem(name, wrong.rule, f"{label} {wrong}", current=_short(text), limit=wrong.limit)
-
-
-def _missing_name() -> Problem:
-    return Problem("name", "present", "Name is required.", current="", limit="")
 
 
 def _short(text: str) -> str:

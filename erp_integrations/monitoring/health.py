@@ -179,7 +179,9 @@ class Snapshot:
 def snapshot(*, account_id: int | None = None) -> Snapshot:
     """The current health of one account's connections, or of all."""
     at = moment()
-    rows = Connection.objects.all() if account_id is None else _of(account_id)
+    rows = Connection.objects.all()
+    if account_id is not None:
+        rows = rows.filter(account=account_id)
     attempts = _recent_attempts(account_id, at.wall)
     connections = [
         ConnectionHealth(
@@ -202,10 +204,6 @@ def _delivery(connection: Connection) -> dict[str, Any]:
     except AdapterUnavailable:
         return {}
     return {"delivery": manifest.delivery, "elsewhere": due.left_to_others(manifest)}
-
-
-def _of(account_id: int) -> QuerySet[Connection]:
-    return Connection.objects.filter(account=account_id)
 
 
 def _counted(rows: QuerySet[Connection]) -> QuerySet[Connection]:

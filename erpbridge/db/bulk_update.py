@@ -36,7 +36,11 @@ def write_rows(
     if not already_locked:
         lock_rows(model._base_manager.all(), [row.pk for row in rows])
     columns = with_folded(model, columns)
-    plain = [name for name in columns if not any(_is_expression(row, name) for row in rows)]
+    plain = [
+        name
+        for name in columns
+        if not any(hasattr(getattr(row, name), "resolve_expression") for row in rows)
+    ]
     computed = [name for name in columns if name not in plain]
     if computed:
         # Expressions cannot be sent as JSON values.
@@ -63,7 +67,3 @@ def lock_rows(rows: models.QuerySet[models.Model], ids: Iterable[int]) -> None:
     ordered = rows.order_by("pk").select_for_update(no_key=True)
     for start in range(0, len(ordered_ids), AT_ONCE):
         list(ordered.filter(pk__in=ordered_ids[start : start + AT_ONCE]).values_list("pk"))
-
-
-def _is_expression(row: models.Model, name: str) -> bool:
-    return hasattr(getattr(row, name), "resolve_expression")

@@ -41,12 +41,9 @@ class Stored:
         if not self.anything and sql[:6].upper().startswith(WRITES):
             if not busy.in_transaction():
                 self._note()
-            elif not self._is_registered():
+            elif not any(hook[1] == self._note for hook in connection.run_on_commit):
                 transaction.on_commit(self._note)
         return result
-
-    def _is_registered(self) -> bool:
-        return any(hook[1] == self._note for hook in connection.run_on_commit)
 
     def _note(self) -> None:
         self.anything = True

@@ -107,7 +107,7 @@ def application_revoke(request: ScopedRequest, application_id: int) -> HttpRespo
     client = _application_of(request, application_id)
     ended = applications.revoke_tokens(client.pk, by=request.access)
     messages.success(request, f"Ended {ended} token{'' if ended == 1 else 's'} of {client}.")
-    return _redirect_to(client)
+    return redirect("oauth:application", account_id=client.account_id, application_id=client.pk)
 
 
 @require_http_methods(GET_OR_POST)
@@ -135,9 +135,3 @@ def _page_with_secret(
 ) -> HttpResponse:
     """Render the page without a redirect: the secret is not stored, so it cannot survive one."""
     return _page(request, created.application, secret=created.secret)
-
-
-def _redirect_to(application: Application) -> HttpResponse:
-    return redirect(
-        "oauth:application", account_id=application.account_id, application_id=application.pk
-    )

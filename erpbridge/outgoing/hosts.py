@@ -85,7 +85,9 @@ class Allowed:
 
     def takes(self, host: str, address: str) -> bool:
         """Whether a socket may connect to this address of a host."""
-        plain_address = _unmapped(ip_address(address.partition("%")[0]))
+        parsed = ip_address(address.partition("%")[0])
+        # A mapped IPv4 address as IPv4, because the connection uses IPv4.
+        plain_address = getattr(parsed, "ipv4_mapped", None) or parsed
         by_name = host.lower().rstrip(".") in self.names
         # The address itself and, for NAT64 and the like, the one behind the gateway.
         candidates = (plain_address, _embedded_ipv4(plain_address))
@@ -118,11 +120,6 @@ def is_public(address: Address) -> bool:
     if isinstance(address, IPv6Address) and address not in PUBLIC_IPV6:
         return False
     return not any(address in network for network in NOT_PUBLIC)
-
-
-def _unmapped(address: Address) -> Address:
-    """Return a mapped IPv4 address as IPv4, because the connection uses IPv4."""
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _embedded_ipv4(address: Address) -> IPv4Address | None:

@@ -57,7 +57,8 @@ class RestMiddleware:
         for name, value in throttles.untouched().headers().items():
             response.headers.setdefault(name, value)
         if response.status_code in (429, 503) and "Retry-After" not in response:
-            response["Retry-After"] = str(_seconds_left(response))
+            seconds_left = int(response["X-Rate-Limit-Reset"]) - int(time.time())
+            response["Retry-After"] = str(max(1, seconds_left))
         return response
 
     def _as_json(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
@@ -86,7 +87,3 @@ def _without_slash(path: str) -> str:
     if is_api(path) or path.rstrip("/") in PAGES:
         return path.rstrip("/") or "/"
     return path
-
-
-def _seconds_left(response: HttpResponse) -> int:
-    return max(1, int(response["X-Rate-Limit-Reset"]) - int(time.time()))

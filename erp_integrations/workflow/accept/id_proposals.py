@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from anyascii import anyascii
 from django.db.models import Q
 
-from erp_integrations.adapters.base import AcceptanceField, EntityManifest, RuleKind
+from erp_integrations.adapters.base import EntityManifest, RuleKind
 from erp_integrations.models import Connection, ErpRecord, Item, Link
 from erp_integrations.models.states import IN_AIR
 from erpbridge.db.text import key
@@ -24,11 +24,6 @@ def mnemonic(label: str, *, most: int) -> str:
     """
     # "V" for a name without a letter or digit that ASCII can express.
     return re.sub(r"[^A-Z0-9]", "", anyascii(label).upper())[: max(most - DIGITS, 1)] or "V"
-
-
-def _room(field: AcceptanceField) -> int:
-    # 10 characters, if the ERP declares no limit.
-    return next((rule.limit for rule in field.rules if rule.kind == RuleKind.MAX_LENGTH), 10)
 
 
 def held_codes(connection: Connection, entity: str, prefixes: Iterable[str]) -> set[str]:
@@ -64,7 +59,9 @@ def propose(connection: Connection, manifest: EntityManifest, items: Sequence[It
     for field in manifest.acceptance_fields:
         if field.proposal != "mnemonic":
             continue
-        most = _room(field)
+        lengths = (rule.limit for rule in field.rules if rule.kind == RuleKind.MAX_LENGTH)
+        # 10 characters, if the ERP declares no limit.
+        most = next(lengths, 10)
         stems = {item.pk: mnemonic(item.label, most=most) for item in items}
         chosen_ids = {item.pk: str(item.acceptance.get(field.name) or "").upper() for item in items}
         prefixes = {*stems.values(), *chosen_ids.values()} - {""}

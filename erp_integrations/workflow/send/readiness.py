@@ -40,7 +40,8 @@ def readiness(entity: str, access: Access) -> Readiness:
     problems = [problem] if problem else []
     connection = connection_services.active(access.account.pk, entity)
     if connection is None:
-        return Readiness((*problems, _no_connection()))
+        message = "No ERP is connected to this account yet."
+        return Readiness((*problems, Problem("connection", "no_connection", message)))
     try:
         manifest = adapter_loading.manifest_of(connection)
         adapter = adapter_loading.adapter_of(connection)
@@ -66,10 +67,6 @@ def readiness(entity: str, access: Access) -> Readiness:
             Problem("connection", "unsupported", f"{manifest.label} does not take these records.")
         )
     return Readiness(tuple(problems), connection, entity_manifest, manifest.short_name, adapter)
-
-
-def _no_connection() -> Problem:
-    return Problem("connection", "no_connection", "No ERP is connected to this account yet.")
 
 
 def _not_tested(connection: Connection) -> Problem:

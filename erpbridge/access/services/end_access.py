@@ -28,16 +28,12 @@ def end_if_lowered(
 
     ``before`` and ``after`` are states of :mod:`erpbridge.access.form_digest`.
     """
-    if not _is_any_lower(before, after):
+    if not any(_is_lower(before[name], after[name]) for name in RIGHTS if name in after):
         return
     active = after.get("is_active", True)
     why = "a right was lowered" if active else "the person was deactivated in this account"
     account: int = membership.account_id
     access_ended.send(Account, user_id=membership.user_id, account_id=account, why=why, by=by)
-
-
-def _is_any_lower(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    return any(_is_lower(before[name], after[name]) for name in RIGHTS if name in after)
 
 
 def _is_lower(before: Any, after: Any) -> bool:

@@ -51,7 +51,8 @@ class Command(BaseCommand):
         else:
             by = _admin(options["company"])
             project = _project(by.account, options["project"])
-        created = applications.create("API client", service=_service(project), by=by)
+        service = Service(EVERYTHING, EVERYTHING, [project], can_push_to_accounting=True)
+        created = applications.create("API client", service=service, by=by)
         assert created.application.service is not None
         issued = tokens.issue(created.application, created.application.service.user)
         self._print(options["base_url"] or listen_address.read(), created, project, issued.refresh)
@@ -69,10 +70,6 @@ class Command(BaseCommand):
         }
         for name, value in values.items():
             self.stdout.write(f"{name}={shlex.quote(str(value))}")
-
-
-def _service(project: Project) -> Service:
-    return Service(EVERYTHING, EVERYTHING, [project], can_push_to_accounting=True)
 
 
 def _admin(account_id: int) -> Access:
