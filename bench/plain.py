@@ -90,7 +90,7 @@ class PlainVendors(ScopedView):
 
     reads = "companies.view"
 
-    def found(self) -> QuerySet[Company]:
+    def visible(self) -> QuerySet[Company]:
         """With everything that the serializer looks at, in a few queries."""
         rows = Company.objects.filter(account=self.access.account).select_related("parent")
         rows = rows.prefetch_related("trades", "project_companies")
@@ -101,14 +101,14 @@ class PlainVendors(ScopedView):
 
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """The first rows."""
-        rows = self.found().order_by("pk")[: int(request.query_params["per_page"])]
+        rows = self.visible().order_by("pk")[: int(request.query_params["per_page"])]
         return JsonAnswer(PlainVendor(rows, many=True).data)
 
     @transaction.atomic
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
         """Update each row."""
         updates = scope.body_of(request)["updates"]
-        rows = self.found().in_bulk([update["id"] for update in updates])
+        rows = self.visible().in_bulk([update["id"] for update in updates])
         saved_rows = []
         for update in updates:
             serializer = PlainVendor(rows[update["id"]], data=update, partial=True)

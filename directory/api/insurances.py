@@ -86,7 +86,7 @@ class InsuranceView(Resource[Insurance], Records):
 
     reads = Permission.COMPANIES_VIEW
     default_view = "extended"
-    shown = {"extended": Policy, "normal": Policy}
+    row_types = {"extended": Policy, "normal": Policy}
     vendor: Company
     listing = Listing(
         filters={
@@ -107,7 +107,7 @@ class InsuranceView(Resource[Insurance], Records):
         self.vendor = vendor
         return account
 
-    def found(self) -> QuerySet[Insurance]:
+    def visible(self) -> QuerySet[Insurance]:
         """The policies of the vendor."""
         return Insurance.objects.filter(company=self.vendor)
 
@@ -126,7 +126,7 @@ class InsuranceView(Resource[Insurance], Records):
     @transaction.atomic
     def store(self, rows: Sequence[SyncRow]) -> None:
         """Create and update policies one by one; a vendor has only a few."""
-        stored = {policy.pk: policy for policy in self.found().select_for_update()}
+        stored = {policy.pk: policy for policy in self.visible().select_for_update()}
         for row in rows:
             values, errors = bodies.read(row.given, READERS)
             row.refuse(errors)
@@ -171,12 +171,12 @@ class OneInsurance(InsuranceView, Shown[Insurance]):
     @answers(One)
     def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change an insurance policy; fields that are not sent stay as they are."""
-        return self.show(self.write(self.one(pk).pk))
+        return self.show(self.write(self.record(pk).pk))
 
     @answers(None, 204)
     def delete(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Delete an insurance policy. The response has no body."""
-        policy = self.one(pk)
+        policy = self.record(pk)
         self.require(Permission.COMPANIES_EDIT)
         self._note_event(policy, "insurance deleted")
         policy.delete()

@@ -20,7 +20,7 @@ class BusinessRegister(VendorView):
 
     def current(self) -> JsonAnswer:
         """The entry as POST and PATCH return it; there is no GET."""
-        vendor = self.one(self.kwargs["pk"])
+        vendor = self.record(self.kwargs["pk"])
         row = {"id": vendor.pk, "entity_type": vendor.entity_type, "entity_id": vendor.entity_id}
         return JsonAnswer(register_of(row))
 
@@ -28,7 +28,7 @@ class BusinessRegister(VendorView):
     @answers(Register, 201, tagged=True)
     def post(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Create the business register entry; 409 if the vendor has one."""
-        vendor = self.one(pk)
+        vendor = self.record(pk)
         if vendor.entity_id:
             raise ApiError(409, "This vendor has a business register; change it by PATCH.")
         return self._store(vendor, 201)
@@ -37,7 +37,7 @@ class BusinessRegister(VendorView):
     @answers(Register, tagged=True)
     def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change the type or number of the business register entry."""
-        return self._store(self.one(pk), 200)
+        return self._store(self.record(pk), 200)
 
     def _store(self, vendor: Company, status: int) -> JsonAnswer:
         fields = self.wrapped("business_register")

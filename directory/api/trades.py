@@ -33,7 +33,7 @@ class NamedView(Resource[N]):
     model: type[N]
     readers: Mapping[str, bodies.Reader[object]]
 
-    def found(self) -> QuerySet[N]:
+    def visible(self) -> QuerySet[N]:
         """The records of the company."""
         return self.model._default_manager.filter(account=self.access.account)
 
@@ -97,7 +97,7 @@ class TradeView(NamedView[Trade]):
     word = "trade"
     model = Trade
     readers = TRADE
-    shown = {"": TradeRow}
+    row_types = {"": TradeRow}
     listing = Listing(
         filters={
             "id": ids("pk"),
@@ -145,7 +145,7 @@ class DepartmentView(NamedView[Department]):
     word = "department"
     model = Department
     readers = DEPARTMENT
-    shown = {"": DepartmentRow}
+    row_types = {"": DepartmentRow}
     listing = Listing(filters={"id": ids("pk")}, sorts={"id": "pk", "name": "name"})
 
     def shapes(self) -> Mapping[str, Shape]:
@@ -172,7 +172,7 @@ class OneDepartment(DepartmentView, Shown[Department]):
     @answers(One)
     def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Rename a department."""
-        row = self.one(pk)
+        row = self.record(pk)
         self.require(Permission.ACCOUNT_CONFIGURE)
         row.name = self.read().get("name", row.name)
         return self.show(self.store(row, Verb.EDITED))
@@ -180,7 +180,7 @@ class OneDepartment(DepartmentView, Shown[Department]):
     @answers(None, 204)
     def delete(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Delete a department. The response has no body."""
-        row = self.one(pk)
+        row = self.record(pk)
         self.require(Permission.ACCOUNT_CONFIGURE)
         # Before the deletion, which takes the id off the row.
         self._note_event(row, Verb.DELETED)

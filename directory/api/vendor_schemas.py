@@ -144,7 +144,7 @@ class VendorSummary(Named):
     synced_to_erp: bool
 
 
-SHOWN = {
+ROW_TYPES = {
     "extended": Vendor,
     "directory": VendorInDirectory,
     "erp": VendorErp,

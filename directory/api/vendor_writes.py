@@ -126,7 +126,7 @@ class Writes(Records):
     _people: dict[int, dict[int, Membership]] = field(default_factory=dict)
     _codes: set[int] = field(default_factory=set)
 
-    def found(self) -> CompanyQuerySet:
+    def visible(self) -> CompanyQuerySet:
         """The vendors that the caller can see."""
         return Company.objects.visible_to(self.access)
 
@@ -137,7 +137,7 @@ class Writes(Records):
             self._trades = {trade.pk: trade for trade in self.access.account.trades.all()}
         pks = {row.pk for row in rows if row.pk is not None}
         with_trades = ["trades"] if "trades" in self.required else []
-        # The ids are of vendors that the caller can see: they come from found().
+        # The ids are of vendors that the caller can see: they come from visible().
         stored = Company.objects.prefetch_related(*with_trades).in_bulk(pks)
         self._people = _people(rows)
         self._codes = sendable.existing("cost_code", self.access.account.pk, _codes_named(rows))

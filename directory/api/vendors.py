@@ -10,7 +10,7 @@ from django.db.models.functions import Cast, Coalesce
 from django.http import Http404
 from rest_framework.request import Request
 
-from directory.api.vendor_schemas import SHOWN
+from directory.api.vendor_schemas import ROW_TYPES
 from directory.api.vendor_serializer import OF_COMPANY, OF_PROJECT
 from directory.api.vendor_writes import ORIGIN_READERS, READERS, Writes
 from directory.companies import services as company_services
@@ -87,9 +87,9 @@ class VendorView(Resource[Company]):
     reads = Permission.COMPANIES_VIEW
     listing = LISTING
     default_view = "extended"
-    shown = SHOWN
+    row_types = ROW_TYPES
 
-    def found(self) -> CompanyQuerySet:
+    def visible(self) -> CompanyQuerySet:
         """The vendors; inactive ones only for callers who may see them."""
         return Company.objects.visible_to(self.access)
 
@@ -134,9 +134,9 @@ class VendorView(Resource[Company]):
 class Vendors(VendorView, Listed[Company]):
     """The active vendors."""
 
-    def found(self) -> CompanyQuerySet:
+    def visible(self) -> CompanyQuerySet:
         """Without inactive vendors, which have their own list."""
-        return super().found().filter(is_active=True)
+        return super().visible().filter(is_active=True)
 
     @takes(BODY, wrapped="vendor", required=["name"])
     @answers(One, 201)
@@ -158,7 +158,7 @@ class OneVendor(VendorView, Shown[Company]):
     @answers(One)
     def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change a vendor; fields that are not sent stay as they are."""
-        self.one(pk)
+        self.record(pk)
         shape = self.shape()
         self.write(self.wrapped("vendor"), pk)
         return JsonAnswer(shape([pk])[pk])
@@ -167,9 +167,9 @@ class OneVendor(VendorView, Shown[Company]):
 class InactiveVendors(VendorView, Listed[Company]):
     """The inactive vendors."""
 
-    def found(self) -> CompanyQuerySet:
+    def visible(self) -> CompanyQuerySet:
         """The inactive vendors; empty for callers who may not see them."""
-        return super().found().filter(is_active=False)
+        return super().visible().filter(is_active=False)
 
 
 class OneInactiveVendor(InactiveVendors):
@@ -180,7 +180,7 @@ class OneInactiveVendor(InactiveVendors):
     @answers(One)
     def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Reactivate a vendor."""
-        self.one(pk)
+        self.record(pk)
         self.require(Permission.COMPANIES_EDIT)
         self.require(Permission.COMPANIES_REACTIVATE)
         sync.store_one(Writes(self.access), SyncRow({"is_active": True}, pk=pk))
@@ -224,7 +224,7 @@ class RemoveVendor(VendorView):
     @answers(None, 204)
     def delete(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Remove a vendor from the project. The response has no body."""
-        vendor = self.one(pk)
+        vendor = self.record(pk)
         self.require(Permission.COMPANIES_EDIT)
         if self.access.project is not None:
             project = self.access.project

@@ -88,9 +88,9 @@ class QueueItems(Resource[Item]):
 
     reads = Permission.ITEMS_VIEW
     listing = LISTING
-    shown = {"": schemas.QueueItem}
+    row_types = {"": schemas.QueueItem}
 
-    def found(self) -> ItemQuerySet:
+    def visible(self) -> ItemQuerySet:
         """Return the items of the company, or those sent from the project in the path."""
         return Item.objects.visible_to(self.access)
 
@@ -103,7 +103,7 @@ class QueueItems(Resource[Item]):
 
         :raises Http404: if the caller cannot see it.
         """
-        item: Item = self.one(pk)
+        item: Item = self.record(pk)
         # The account is loaded already; reading item.account would query it again.
         item.account = self.access.account
         return item
@@ -124,7 +124,7 @@ class QueueItems(Resource[Item]):
     def holds(self) -> Iterator[QuerySet[Model]]:
         """Return the connection, then the item, in the order of docs/locks.md."""
         if "pk" in self.kwargs:
-            yield Connection.objects.filter(pk=self.one(self.kwargs["pk"]).connection_id)
+            yield Connection.objects.filter(pk=self.record(self.kwargs["pk"]).connection_id)
         yield from super().holds()
 
     def current(self) -> HttpResponse | None:

@@ -56,7 +56,7 @@ class ManyItems(QueueItems):
 
     def _find(self, rows: Iterable[ItemRow]) -> None:
         item_ids = [row.pk for row in rows if row.pk is not None]
-        items = {item.pk: item for item in self.found().filter(pk__in=item_ids)}
+        items = {item.pk: item for item in self.visible().filter(pk__in=item_ids)}
         for row in rows:
             row.item = items.get(row.pk or 0)
             if row.item is None and not row.errors:
@@ -107,7 +107,7 @@ class RejectMany(ManyItems):
                 reasons[row.pk or 0] = reason_of(row.given if row.given.get("reason") else body)
             except Invalid as error:
                 row.refuse(error.errors)
-        items = self.found().filter(pk__in=[row.pk for row in rows if not row.errors])
+        items = self.visible().filter(pk__in=[row.pk for row in rows if not row.errors])
         return accept_services.reject(
             items, entity=entity, reason="", reasons=reasons, access=self.access
         )

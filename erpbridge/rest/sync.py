@@ -54,7 +54,7 @@ class Records(ABC):
     readers: Mapping[str, Reader[object]] = {}
 
     @abstractmethod
-    def found(self) -> QuerySet[Model]:
+    def visible(self) -> QuerySet[Model]:
         """Return the records that the caller can see."""
 
     @abstractmethod
@@ -271,11 +271,11 @@ def _read_ids(row: SyncRow) -> bool:
 def _identify(rows: list[SyncRow], records: Records) -> None:
     ids = {id(row): bodies.whole(row.given.get("id")) for row in rows}
     requested = {record_id for record_id in ids.values() if record_id is not None}
-    by_id = records.found().filter(**{f"{records.identity}__in": requested})
+    by_id = records.visible().filter(**{f"{records.identity}__in": requested})
     # Two queries for all rows, not two per row.
     pk_of_id = dict(by_id.values_list(records.identity, "pk"))
     origin_ids = {row.origin_id for row in rows if ids[id(row)] is None and row.origin_id}
-    by_origin = records.found().filter(**{f"{records.origin}__in": origin_ids})
+    by_origin = records.visible().filter(**{f"{records.origin}__in": origin_ids})
     pk_of_origin = dict(by_origin.values_list(records.origin, "pk"))
     for row in rows:
         record_id = ids[id(row)]

@@ -94,7 +94,7 @@ class RestView(APIView):
     # Body schema of views that share a writing handler; others use ``@takes``.
     body: Schema | None = None
     # Types that ``One`` and ``Page`` stand for, by the value of ``view=``.
-    shown: Mapping[str, object] = {}
+    row_types: Mapping[str, object] = {}
     default_view = ""
     meter: Window | None = None
 
@@ -371,7 +371,7 @@ class Resource(ScopedView, Generic[Row]):
     def holds(self) -> Iterator[QuerySet[Model]]:
         """Return the rows whose state ``If-Match`` is about, in lock order."""
         if "pk" in self.kwargs:
-            row = self.one(self.kwargs["pk"])
+            row = self.record(self.kwargs["pk"])
             yield type(row)._base_manager.filter(pk=row.pk)
 
     def compares(self, variables: Collection[str]) -> bool:
@@ -381,10 +381,10 @@ class Resource(ScopedView, Generic[Row]):
     def current(self) -> HttpResponse | None:
         """Return the record of the path, in the requested view."""
         if "pk" in self.kwargs:
-            return self.show(self.one(self.kwargs["pk"]).pk)
+            return self.show(self.record(self.kwargs["pk"]).pk)
         return super().current()
 
-    def found(self) -> QuerySet[Row]:
+    def visible(self) -> QuerySet[Row]:
         """Return the rows that the caller can see here; every query starts from it."""
         raise NotImplementedError
 
@@ -407,14 +407,14 @@ class Resource(ScopedView, Generic[Row]):
 
     def page(self) -> JsonAnswer:
         """Return the requested page."""
-        return self.listing.page(self.request, self.found(), self.shape())
+        return self.listing.page(self.request, self.visible(), self.shape())
 
-    def one(self, pk: int) -> Row:
+    def record(self, pk: int) -> Row:
         """Return one visible row.
 
         :raises Http404: when there is none with this id.
         """
-        row = self.found().filter(pk=pk).first()
+        row = self.visible().filter(pk=pk).first()
         if row is None:
             raise Http404
         return row
@@ -445,4 +445,4 @@ class Shown(Resource[Row]):
     @answers(One)
     def get(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Show it."""
-        return self.show(self.one(pk).pk)
+        return self.show(self.record(pk).pk)

@@ -49,7 +49,7 @@ class CodeView(Resource[CostCode]):
     reads = Permission.CODES_VIEW
     asks = [schemas.IN_LIST]
     default_view = "extended"
-    shown = {
+    row_types = {
         "extended": schemas.StandardCostCode,
         "compact": schemas.StandardCostCodeCompact,
         "default": schemas.StandardCostCodeId,
@@ -89,7 +89,7 @@ class CodeView(Resource[CostCode]):
             raise Http404
         return code_list
 
-    def found(self) -> QuerySet[CostCode]:
+    def visible(self) -> QuerySet[CostCode]:
         """The codes of the list."""
         return self.code_list().codes.all()
 
@@ -113,9 +113,9 @@ class Codes(CodeView, Listed[CostCode]):
 
     asks = [schemas.IN_LIST, ONLY_ACTIVE]
 
-    def found(self) -> QuerySet[CostCode]:
+    def visible(self) -> QuerySet[CostCode]:
         """The codes of the list, without inactive ones if the caller asks for that."""
-        codes = super().found()
+        codes = super().visible()
         only_active = self.request.query_params.get("only_active_cost_codes", "")
         try:
             return codes.filter(is_active=True) if only_active and truth(only_active) else codes
@@ -138,7 +138,7 @@ class CompanyCodes(CodeView, Listed[CostCode]):
 
     asks = []
 
-    def found(self) -> QuerySet[CostCode]:
+    def visible(self) -> QuerySet[CostCode]:
         """All codes that the caller can see."""
         return CostCode.objects.visible_to(self.access)
 
@@ -159,14 +159,14 @@ class ListCodes(Codes):
 class OneCode(CodeView, Shown[CostCode]):
     """A cost code of a list."""
 
-    def one(self, pk: int) -> CostCode:
+    def record(self, pk: int) -> CostCode:
         """Return the code; only a DELETE may omit the list.
 
         :raises Http404: if the caller cannot see the code.
         """
         named = scope.body_of(self.request).get(LIST) or self.request.query_params.get(LIST)
         if named or self.request.method != "DELETE":
-            code: CostCode = super().one(pk)
+            code: CostCode = super().record(pk)
             return code
         codes = CostCode.objects.visible_to(self.access).select_related("list")
         stored = codes.filter(pk=pk).first()
@@ -176,7 +176,7 @@ class OneCode(CodeView, Shown[CostCode]):
 
     def holds(self) -> Iterator[QuerySet[Model]]:
         """Lock the list, the connections (the call may also link the code), then the code."""
-        yield CodeList.objects.filter(pk=self.one(self.kwargs["pk"]).list_id)
+        yield CodeList.objects.filter(pk=self.record(self.kwargs["pk"]).list_id)
         yield sendable.connections_of(self.access.account.pk)
         yield from super().holds()
 
@@ -184,7 +184,7 @@ class OneCode(CodeView, Shown[CostCode]):
     @answers(One)
     def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change a cost code. :raises ApiError: 409 while it waits for accounting."""
-        stored = self.one(pk)
+        stored = self.record(pk)
         self.require(Permission.CODES_EDIT)
         # Checked here, because store_one() would report the lock as 422.
         lock = sendable.lock(list_services.CODE, stored)
@@ -199,7 +199,7 @@ class OneCode(CodeView, Shown[CostCode]):
 
         In Procore, the segment item is deleted instead.
         """
-        stored = self.one(pk)
+        stored = self.record(pk)
         self.require(Permission.CODES_EDIT)
         if not stored.list.is_erp:
             raise Invalid({"base": [ONLY_ERP]})

@@ -36,7 +36,7 @@ class CodeListView(Resource[CodeList]):
     """Cost code lists of the account."""
 
     reads = Permission.CODES_VIEW
-    shown = {"": schemas.StandardCostCodeList}
+    row_types = {"": schemas.StandardCostCodeList}
     listing = Listing(
         filters={
             "id": ids("pk"),
@@ -46,7 +46,7 @@ class CodeListView(Resource[CodeList]):
         sorts={"id": "pk", "name": "name"},
     )
 
-    def found(self) -> QuerySet[CodeList]:
+    def visible(self) -> QuerySet[CodeList]:
         """All lists of the account."""
         return CodeList.objects.visible_to(self.access).with_erp_flag()
 
@@ -96,7 +96,7 @@ class OneCodeList(CodeListView, Shown[CodeList]):
     @answers(One)
     def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Rename a list, or make it the ERP's. An ERP list cannot be made an ordinary one."""
-        stored = self.one(pk)
+        stored = self.record(pk)
         self.require(Permission.CODES_EDIT)
         values, errors = bodies.read(self.wrapped(WRAPPER), READERS)
         if stored.is_erp and not values.get("is_erp_list", True):

@@ -55,7 +55,7 @@ class CodeRecords(Records):
     def __init__(self, opened: CodeList, access: Access) -> None:
         self.list, self.access, self.changed = opened, access, False
 
-    def found(self) -> QuerySet[CostCode]:
+    def visible(self) -> QuerySet[CostCode]:
         """The codes of the list."""
         return self.list.codes.all()
 

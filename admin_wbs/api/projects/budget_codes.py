@@ -62,9 +62,9 @@ class WbsCodeView(Resource[WbsCode]):
         },
         sorts={"id": "pk", "updated_at": "updated_at"},
     )
-    shown = {"": BudgetCode}
+    row_types = {"": BudgetCode}
 
-    def found(self) -> WbsCodeQuerySet:
+    def visible(self) -> WbsCodeQuerySet:
         """The budget codes of the project."""
         return WbsCode.objects.visible_to(self.access)
 
@@ -99,9 +99,9 @@ class WbsCodes(WbsCodeView, Listed[WbsCode]):
         ),
     )
 
-    def found(self) -> WbsCodeQuerySet:
+    def visible(self) -> WbsCodeQuerySet:
         """Apply ``query``, ``scope`` and ``can_select_divisions``."""
-        query, codes = self.request.query_params, super().found()
+        query, codes = self.request.query_params, super().visible()
         if words := clean(query.get("query", ""))[:LONGEST_SEARCH]:
             codes = codes.search(words)
         code_scope = query.get("scope", BUDGET)
@@ -134,7 +134,7 @@ class OneWbsCode(WbsCodeView, Shown[WbsCode]):
     @answers(One)
     def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change the description and status of a budget code. Its items cannot change."""
-        stored = self.one(pk)
+        stored = self.record(pk)
         self.require(Permission.PROJECT_WBS_EDIT)
         body = scope.body_of(request)
         description = _description(body)

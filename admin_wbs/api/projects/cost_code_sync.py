@@ -41,7 +41,7 @@ class ProjectCodeRecords(Records):
 
     origin = "cost_code__origin_id"
 
-    def found(self) -> QuerySet[ProjectCostCode]:
+    def visible(self) -> QuerySet[ProjectCostCode]:
         """The codes of the project."""
         return ProjectCostCode.objects.filter(project=self.project)
 
@@ -63,17 +63,17 @@ class ProjectCodeRecords(Records):
         parent_ids = {
             fields["parent_id"] for fields in values.values() if fields.get("parent_id") is not None
         }
-        existing = set(self.found().filter(pk__in=parent_ids).values_list("pk", flat=True))
+        existing = set(self.visible().filter(pk__in=parent_ids).values_list("pk", flat=True))
         for row in rows:
             if values[id(row)].get("parent_id") in parent_ids - existing:
                 row.refuse({"parent_id": [NO_PARENT]})
 
     def _compare(self, rows: Sequence[SyncRow], values: Mapping[int, Values]) -> None:
-        project_codes = self.found().select_related("cost_code", "cost_code__list")
+        project_codes = self.visible().select_related("cost_code", "cost_code__list")
         stored = project_codes.in_bulk([row.pk for row in rows]) if rows else {}
         parent_codes = [row.cost_code.parent_id for row in stored.values()]
         parents = dict(
-            self.found().filter(cost_code__in=parent_codes).values_list("cost_code_id", "pk")
+            self.visible().filter(cost_code__in=parent_codes).values_list("cost_code_id", "pk")
         )
         for row in rows:
             code = stored[row.pk or 0].cost_code
@@ -96,7 +96,7 @@ class ProjectCodeRecords(Records):
         codes = set(code_ids.values())
         if codes:
             cost_codes.add_of_any(codes, project=self.project, by=self.access.user)
-        added = dict(self.found().filter(cost_code__in=codes).values_list("cost_code_id", "pk"))
+        added = dict(self.visible().filter(cost_code__in=codes).values_list("cost_code_id", "pk"))
         for row in rows:
             # A code that became inactive after the lookup was not added.
             row.pk = added.get(code_ids.get(id(row), 0))
@@ -134,7 +134,7 @@ class ProjectCodeRecords(Records):
     def _full_codes(self, values: Mapping[int, Values]) -> dict[int, str]:
         """id() of a row -> key of its full code, for rows with a code."""
         parents = {fields["parent_id"] for fields in values.values() if fields.get("parent_id")}
-        rows = self.found().filter(pk__in=parents).values_list("pk", "cost_code__full_code")
+        rows = self.visible().filter(pk__in=parents).values_list("pk", "cost_code__full_code")
         parent_codes = dict(rows) if parents else {}
         keys = {}
         for row, fields in values.items():

@@ -49,13 +49,13 @@ NO_SUB_JOBS = "Cost codes belong to the project here, not to one of its sub jobs
 NOT_OFFERED = "The list is not available to the project."
 MOST_CODES = 10_000
 SUB_JOB = Query("sub_job_id", schemas.ID, "A sub job, which has no cost codes of its own.")
-SHOWN = {
+ROW_TYPES = {
     "default": schemas.ProjectCostCode,
     "extended": schemas.ProjectCostCode,
     "erp_compact": schemas.ProjectCostCodeCompact,
 }
 # For responses that are not a page of the list.
-VIEW = Query("view", {"enum": list(SHOWN), "default": "default"}, "Level of detail.")
+VIEW = Query("view", {"enum": list(ROW_TYPES), "default": "default"}, "Level of detail.")
 SOME_CODES = an_object(
     {LIST: schemas.ID, CODES: {"type": "array", "items": schemas.ID, "maxItems": MOST_CODES}},
     [LIST, CODES],
@@ -69,7 +69,7 @@ class ProjectCodeView(Resource[ProjectCostCode]):
     reads = Permission.PROJECT_CODES_VIEW
     asks = [SUB_JOB]
     default_view = "default"
-    shown = SHOWN
+    row_types = ROW_TYPES
     listing = Listing(
         filters={
             "id": ids("pk"),
@@ -82,7 +82,7 @@ class ProjectCodeView(Resource[ProjectCostCode]):
         sorts={"id": "pk", "full_code": "cost_code__sort_path", "name": "cost_code__description"},
     )
 
-    def found(self) -> QuerySet[ProjectCostCode]:
+    def visible(self) -> QuerySet[ProjectCostCode]:
         """The codes of the project; empty for a sub job, which has none of its own."""
         codes = ProjectCostCode.objects.visible_to(self.access)
         return codes.none() if self.request.query_params.get("sub_job_id") else codes

@@ -41,7 +41,7 @@ class SubJobView(Resource[SubJob]):
 
     of_project = True
     reads = Permission.PROJECT_WBS_VIEW
-    shown = {"": schemas.SubJobRow}
+    row_types = {"": schemas.SubJobRow}
     listing = Listing(
         filters={
             "id": ids("pk"),
@@ -54,7 +54,7 @@ class SubJobView(Resource[SubJob]):
         sorts={"id": "pk", "code": "code", "name": "name"},
     )
 
-    def found(self) -> QuerySet[SubJob]:
+    def visible(self) -> QuerySet[SubJob]:
         """The sub jobs of the project."""
         return SubJob.objects.visible_to(self.access)
 
@@ -95,7 +95,7 @@ class OneSubJob(SubJobView, Shown[SubJob]):
     @answers(One)
     def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change a sub job. Its code cannot change once another system has it."""
-        self.one(pk)
+        self.record(pk)
         self.require(Permission.PROJECT_WBS_EDIT)
         return self.show(self.write(pk))
 
@@ -106,7 +106,7 @@ class OneSubJob(SubJobView, Shown[SubJob]):
 
         In Procore, the segment item is deleted instead; that call does not exist here.
         """
-        stored = self.one(pk)
+        stored = self.record(pk)
         self.require(Permission.PROJECT_WBS_EDIT)
         # Now, because there is nothing to show afterwards.
         response = self.show(pk)
@@ -136,7 +136,7 @@ class SubJobRecords(Records):
     def __init__(self, project: Project, access: Access) -> None:
         self.project, self.access = project, access
 
-    def found(self) -> QuerySet[SubJob]:
+    def visible(self) -> QuerySet[SubJob]:
         """The sub jobs of the project."""
         return SubJob.objects.filter(project=self.project)
 

@@ -54,7 +54,7 @@ FIELDS = {column: name for name, column in COLUMNS.items()}
 class CostTypeView(Resource[CostType]):
     """Cost types of the account. All its projects share them."""
 
-    shown = {"": schemas.LineItemType}
+    row_types = {"": schemas.LineItemType}
     asks = [
         Query("project_id", schemas.ID, "A project, in which the caller's rights are asked for.")
     ]
@@ -82,7 +82,7 @@ class CostTypeView(Resource[CostType]):
         super().hold()
         default_structure.ensure(self.access.account.pk)
 
-    def found(self) -> QuerySet[CostType]:
+    def visible(self) -> QuerySet[CostType]:
         """All cost types of the account."""
         return CostType.objects.filter(account=self.access.account)
 
@@ -116,7 +116,7 @@ class OneCostType(CostTypeView, Shown[CostType]):
     @answers(One)
     def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change a cost type. The base type of a default one cannot change."""
-        self.one(pk)
+        self.record(pk)
         self.require(Permission.CODES_EDIT)
         return self.show(self.write(pk))
 
@@ -141,7 +141,7 @@ class CostTypeRecords(Records):
     def __init__(self, access: Access) -> None:
         self.access = access
 
-    def found(self) -> QuerySet[CostType]:
+    def visible(self) -> QuerySet[CostType]:
         """The cost types of the account."""
         return CostType.objects.filter(account=self.access.account)
 

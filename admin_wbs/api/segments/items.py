@@ -101,7 +101,7 @@ class ItemView(WbsView[Item]):
 
     # Items chooses one of three listings; this one has the most filters.
     listing = TIERED
-    shown = {"": WbsItem}
+    row_types = {"": WbsItem}
     asks = (Query(LIST, ID, "The list of cost codes; the company's are listed only with it."),)
 
     @cached_property
@@ -115,7 +115,7 @@ class ItemView(WbsView[Item]):
     def holds(self) -> Iterator[QuerySet[Model]]:
         """Lock the list or segment of the item, then the item."""
         if "pk" in self.kwargs:
-            item = self.one(self.kwargs["pk"])
+            item = self.record(self.kwargs["pk"])
             if isinstance(item, CostCode):
                 yield CodeList.objects.filter(pk=item.list_id)
             elif isinstance(item, SegmentItem):
@@ -137,7 +137,7 @@ class ItemView(WbsView[Item]):
             raise Http404
         return code_list
 
-    def found(self) -> QuerySet[Item]:
+    def visible(self) -> QuerySet[Item]:
         """The items of the company, or of the project, where a cost code has its own id.
 
         :raises Http404: for a list that the account does not have, whatever the segment.
@@ -227,7 +227,7 @@ class Items(ItemView):
             raise Malformed({LIST: ["is missing: items of cost codes belong to lists"]})
         listing = TIERED if is_code or self.segment.is_custom else FLAT
         listing = OF_PROJECT if is_code and self.access.project else listing
-        return listing.page(request, self.found(), self.shape())
+        return listing.page(request, self.visible(), self.shape())
 
 
 class CompanyItems(Items):
@@ -269,7 +269,7 @@ class CompanyItems(Items):
     def _parent(self, pk: int | None) -> Any:
         if pk is None:
             return None
-        parent = self.found().filter(pk=pk).first()
+        parent = self.visible().filter(pk=pk).first()
         if parent is None or isinstance(parent, CostType):
             raise Invalid({"parent_id": ["is not an item that can have others under it"]})
         return parent
@@ -286,7 +286,7 @@ class OneCompanyItem(OneItem):
     @answers(One)
     def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change the code and name of an item."""
-        stored = self.one(pk)
+        stored = self.record(pk)
         self.may_change()
         values, by = self.values(), self.access.user
         if values.get("parent_id", stored_parent := getattr(stored, "parent_id", None)) != (
@@ -309,7 +309,7 @@ class OneCompanyItem(OneItem):
     @answers(None, 204)
     def delete(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Delete an item that nothing uses. The response has no body."""
-        stored = self.one(pk)
+        stored = self.record(pk)
         self.may_change()
         with refusals():
             if isinstance(stored, CostType):
@@ -330,7 +330,7 @@ class BulkDestroy(ItemView):
         """Delete the items that nothing uses; returns which ones stay, and why."""
         ids = self.ids()
         self.may_change()
-        existing = set(self.found().filter(pk__in=ids).values_list("pk", flat=True))
+        existing = set(self.visible().filter(pk__in=ids).values_list("pk", flat=True))
         with refusals():
             outcomes = self.delete_items(sorted(existing))
         why = {item.code_id: item.why for outcome in outcomes for item in outcome.left}
@@ -365,14 +365,14 @@ class UpdateAll(ItemView):
         status = attributes.get("status") if isinstance(attributes, Mapping) else None
         if not isinstance(status, str) or status not in STATUS:
             raise Malformed({"attributes": ["needs status: active or inactive"]})
-        existing = set(self.found().filter(pk__in=ids).values_list("pk", flat=True))
+        existing = set(self.visible().filter(pk__in=ids).values_list("pk", flat=True))
         if self.segment.kind not in (Kind.COST_CODE, Kind.CUSTOM):
             raise Invalid({"base": [ELSEWHERE]})
         if existing != set(ids):
             raise Invalid({"ids": [f"are not items here: {sorted(set(ids) - existing)[:10]}"]})
         active = STATUS[status]
         # An item that has the status already would be refused.
-        to_switch = self.found().filter(pk__in=ids).exclude(is_active=active)
+        to_switch = self.visible().filter(pk__in=ids).exclude(is_active=active)
         with refusals():
             outcomes = self.switch_items(
                 list(to_switch.values_list("pk", flat=True)), active=active

@@ -94,9 +94,9 @@ class SegmentView(WbsView[Segment]):
     """Segments of the company, or of the project in the path."""
 
     listing = Listing(filters={"id": ids("pk"), "type": texts("kind")}, paged=False)
-    shown = {"": WbsSegment}
+    row_types = {"": WbsSegment}
 
-    def found(self) -> QuerySet[Segment]:
+    def visible(self) -> QuerySet[Segment]:
         """The visible segments."""
         return self.visible_segments()
 
@@ -281,7 +281,7 @@ class OneCompanySegment(OneSegment):
     @answers(None, 204, tagged=True)
     def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change a segment's name and switches. Its structure cannot change."""
-        stored = self.one(pk)
+        stored = self.record(pk)
         self.may_change()
         values, tiered = _read(scope.body_of(request))
         if tiered is not None and tiered != stored.tiered:
@@ -293,7 +293,7 @@ class OneCompanySegment(OneSegment):
     @answers(None, 204)
     def delete(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Delete a custom segment and its items, if no project uses the segment."""
-        stored = self.one(pk)
+        stored = self.record(pk)
         self.may_change()
         with refusals():
             segment_services.delete(stored, by=self.access.user)
@@ -315,7 +315,7 @@ class SegmentLists(SegmentView):
     @answers(list[SegmentItemList])
     def get(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Return all lists of the segment."""
-        if self.one(pk).kind != Kind.COST_CODE:
+        if self.record(pk).kind != Kind.COST_CODE:
             return JsonAnswer([])
         rows = CodeList.objects.filter(account=self.access.account).with_counts().order_by("pk")
         return JsonAnswer(

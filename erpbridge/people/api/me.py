@@ -76,7 +76,7 @@ class Companies(RestView):
     """Companies that the caller can access with this application."""
 
     listing = COMPANIES
-    shown = {"": CompanyRow}
+    row_types = {"": CompanyRow}
 
     @answers(Page)
     def get(self, request: Request) -> JsonAnswer:

@@ -85,7 +85,7 @@ class ProjectOfCompany(_Normal, _Full):
     open_items: list[object]
 
 
-SHOWN = {
+ROW_TYPES = {
     "normal": ProjectNormal,
     "extended": Project,
     "compact": ProjectCompact,

@@ -50,7 +50,7 @@ class Writes(Records):
 
     access: Access
 
-    def found(self) -> QuerySet[Project]:
+    def visible(self) -> QuerySet[Project]:
         """Return the projects that the caller can see."""
         return Project.objects.visible_to(self.access.membership)
 
@@ -80,7 +80,7 @@ class Writes(Records):
 
     def _checked(self, rows: Sequence[SyncRow]) -> list[tuple[SyncRow, ProjectValues]]:
         """Return the valid rows with their column values; add errors to the others."""
-        stored = self.found().in_bulk([row.pk for row in rows if row.pk is not None])
+        stored = self.visible().in_bulk([row.pk for row in rows if row.pk is not None])
         read = [bodies.read(row.given, READERS) for row in rows]
         rights = _Rights(self.access, stored.values())
         numbers = _Once(self.access, "number", [values.get("project_number") for values, _ in read])

@@ -162,9 +162,9 @@ class ProjectView(Resource[Project]):
 
     listing = Listing(filters=FILTERS, sorts=SORTS)
     default_view = "normal"
-    shown = project_schemas.SHOWN
+    row_types = project_schemas.ROW_TYPES
 
-    def found(self) -> QuerySet[Project]:
+    def visible(self) -> QuerySet[Project]:
         """Return the visible projects; an account admin sees all."""
         return Project.objects.visible_to(self.access.membership)
 
@@ -207,7 +207,7 @@ class CompanyProjects(ProjectView, Listed[Project]):
     """All projects of the company, without paging."""
 
     listing = Listing(filters=FILTERS, sorts=SORTS, paged=False)
-    shown = project_schemas.SHOWN | {"normal": project_schemas.ProjectOfCompany}
+    row_types = project_schemas.ROW_TYPES | {"normal": project_schemas.ProjectOfCompany}
 
     def shapes(self) -> Mapping[str, Shape]:
         """Return the shapes, with a ``normal`` view of its own."""
@@ -222,19 +222,19 @@ class OneProject(ProjectView):
 
     def holds(self) -> Iterator[QuerySet[Model]]:
         """Return the project's row."""
-        yield Project.objects.filter(pk=self.one(self.kwargs["project_id"]).pk)
+        yield Project.objects.filter(pk=self.record(self.kwargs["project_id"]).pk)
 
     @answers(One)
     def get(self, request: Request, project_id: int, **path: object) -> JsonAnswer:
         """Show it."""
-        return self.show(self.one(project_id).pk)
+        return self.show(self.record(project_id).pk)
 
     @takes(READERS, wrapped="project")
     @answers(One)
     def patch(self, request: Request, project_id: int, **path: object) -> JsonAnswer:
         """Change the fields that are sent."""
         # A project that the caller cannot see is 404, and not 403.
-        self.one(project_id)
+        self.record(project_id)
         self.require(Permission.PROJECT_CONFIGURE)
         return self.show(self.write(self.wrapped("project"), project_id))
 

@@ -45,7 +45,7 @@ class CompanyUser(UserNormal):
     add_to_new_projects: bool
 
 
-SHOWN = {
+ROW_TYPES = {
     "extended": CompanyUser,
     "normal": UserNormal,
     "compact": UserCompact,

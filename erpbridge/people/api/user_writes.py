@@ -88,7 +88,7 @@ class UserWrites(Records):
     def __init__(self, access: Access, users: QuerySet[Membership]) -> None:
         self.access, self.users = access, users
 
-    def found(self) -> QuerySet[Membership]:
+    def visible(self) -> QuerySet[Membership]:
         """Return the users that the caller can see."""
         return self.users
 

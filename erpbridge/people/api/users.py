@@ -97,9 +97,9 @@ class UserView(Resource[Membership]):
     reads = Permission.PEOPLE_VIEW
     listing = LISTING
     default_view = "extended"
-    shown = user_schemas.SHOWN
+    row_types = user_schemas.ROW_TYPES
 
-    def found(self) -> QuerySet[Membership]:
+    def visible(self) -> QuerySet[Membership]:
         """Return the users, including inactive ones and those who have not joined yet."""
         people = Membership.objects.people().filter(account=self.access.account)
         project = self.access.project
@@ -109,12 +109,12 @@ class UserView(Resource[Membership]):
         """Return the shapes, which are the same in all versions."""
         return user_serializer.shapes(self.access.project)
 
-    def one(self, pk: int) -> Membership:
+    def record(self, pk: int) -> Membership:
         """Return the user with this id.
 
         :raises Http404: when the caller can see no such user.
         """
-        member = self.found().select_related("user").filter(user=pk).first()
+        member = self.visible().select_related("user").filter(user=pk).first()
         if member is None:
             raise Http404
         return member
@@ -125,7 +125,7 @@ class UserView(Resource[Membership]):
         :raises PermissionDenied: 403 when the caller may not manage people.
         """
         self.require(Permission.PEOPLE_MANAGE)
-        return UserWrites(self.access, self.found())
+        return UserWrites(self.access, self.visible())
 
 
 class Users(UserView):
@@ -136,7 +136,7 @@ class Users(UserView):
     @answers(Page)
     def get(self, request: Request, **path: object) -> JsonAnswer:
         """List them."""
-        return self.listing.page(request, self.found().filter(ACTIVE), self.shape())
+        return self.listing.page(request, self.visible().filter(ACTIVE), self.shape())
 
     @takes(READERS, wrapped="user", required=["email_address"])
     @answers(user_schemas.CompanyUser, 201, tagged=True)
@@ -165,7 +165,7 @@ class OneUser(UserView, Shown[Membership]):
     @answers(One)
     def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change the fields that are sent."""
-        member = self.one(pk)
+        member = self.record(pk)
         writes = self.writes()
         shape = self.shape()
         writes.write(self.wrapped("user"), member)
@@ -177,9 +177,9 @@ class InactiveUsers(UserView, Listed[Membership]):
 
     default_view = "normal"
 
-    def found(self) -> QuerySet[Membership]:
+    def visible(self) -> QuerySet[Membership]:
         """Return the users without the active ones."""
-        return super().found().exclude(ACTIVE)
+        return super().visible().exclude(ACTIVE)
 
 
 class OneInactiveUser(InactiveUsers):
@@ -189,7 +189,7 @@ class OneInactiveUser(InactiveUsers):
 
     def current(self) -> JsonAnswer:
         """Return the user as ``users/{id}`` does, since this path has no GET."""
-        return self._as_user(self.one(self.kwargs["pk"]).pk)
+        return self._as_user(self.record(self.kwargs["pk"]).pk)
 
     def tag(self, response: HttpResponse) -> str:
         """Return the ETag of ``users/{id}``."""
@@ -203,7 +203,7 @@ class OneInactiveUser(InactiveUsers):
     @answers(One)
     def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Reactivate the user."""
-        member = self.one(pk)
+        member = self.record(pk)
         self.writes().write({"is_active": True}, member)
         return self.show(member.pk)
 
@@ -262,6 +262,6 @@ class RemoveUser(UserView):
     @answers(None, 204)
     def delete(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Remove the user from the project."""
-        member = self.one(pk)
+        member = self.record(pk)
         self.writes().take_off_project(member)
         return JsonAnswer(None, 204)

@@ -240,7 +240,7 @@ class Described(AutoSchema):
             yield _parameter("project_id", {"type": "integer"}, "The project.")
 
     def _of_views(self) -> Iterator[Schema]:
-        names = [name for name in self.view.shown if name]
+        names = [name for name in self.view.row_types if name]
         if names:
             schema: Schema = {"enum": names}
             if self.view.default_view:
@@ -304,7 +304,7 @@ class Described(AutoSchema):
 
     def _shown(self) -> Schema:
         """Return the union of the views; the default one first, as some tools use only that."""
-        views = dict(self.view.shown)
+        views = dict(self.view.row_types)
         first = views.pop(self.view.default_view)
         return schema_of(reduce(or_, dict.fromkeys([first, *views.values()])), self.registry)
 
