@@ -22,7 +22,7 @@ from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.models.states import ItemEvent, State
 from erp_integrations.workflow import tracing, transitions
-from erp_integrations.workflow.links.settlement import NO_ERROR, Held, settle_synced
+from erp_integrations.workflow.links.settlement import NO_ERROR, ErpRef, settle_synced
 from erp_integrations.workflow.payloads.commands import Claim
 from erpbridge.db.bulk_update import write_rows
 from erpbridge.db.busy import retried
@@ -95,7 +95,7 @@ def _sync(connection: Connection, answers: Sequence[Answer]) -> set[int]:
     if not applied:
         return set()
     records = {
-        claim.item.pk: Held(outcome.erp_id, outcome.erp_code, outcome.erp_version)
+        claim.item.pk: ErpRef(outcome.erp_id, outcome.erp_code, outcome.erp_version)
         for claim, outcome in applied
     }
     items = _still_claimed(answer.claim for answer in applied)

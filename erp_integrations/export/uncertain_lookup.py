@@ -27,7 +27,7 @@ from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.models.states import ItemEvent, State
 from erp_integrations.workflow import tracing, transitions
 from erp_integrations.workflow.links.services import holder_of
-from erp_integrations.workflow.links.settlement import Held, settle_synced
+from erp_integrations.workflow.links.settlement import ErpRef, settle_synced
 from erp_integrations.workflow.payloads.commands import full_command
 from erpbridge.outgoing.uptime import uptime
 
@@ -107,7 +107,7 @@ def decide(
     :param settled: whether nothing that was sent could still take effect when the lookup began.
     """
     if isinstance(record, Found) and _is_ours(connection, adapter, item, record):
-        records = {item.pk: Held(record.erp_id, record.erp_code, record.erp_version)}
+        records = {item.pk: ErpRef(record.erp_id, record.erp_code, record.erp_version)}
         settle_synced(connection.pk, _unchanged(item), records)
     elif record is None and item.operation != Operation.CREATE:
         ask_user(item, f"{item.erp_key} is no longer in the ERP.")

@@ -18,7 +18,7 @@ from erp_integrations.sendable import retrieve, send
 from erp_integrations.workflow.accept import manual_resolution
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.accept.services import Decision
-from erp_integrations.workflow.links.settlement import Held, settle_synced
+from erp_integrations.workflow.links.settlement import ErpRef, settle_synced
 from erp_integrations.workflow.links.unlink import unlink
 from tests.erp_integrations import steps
 from tests.erp_integrations.dying import deaths, locking
@@ -128,7 +128,7 @@ def asking(scene: Scene) -> Act:
 
 
 def linking(scene: Scene) -> Act:
-    claims, held = scene.claims(), Held("7", "QUARRY01")
+    claims, held = scene.claims(), ErpRef("7", "QUARRY01")
     item = claims[0].item
     found = Item.objects.filter(pk=item.pk)
     return lambda: settle_synced(scene.connection.pk, found, {item.pk: held})

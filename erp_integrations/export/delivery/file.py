@@ -35,7 +35,7 @@ from erp_integrations.models.erp_records import active_links
 from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.models.states import ItemEvent, State
 from erp_integrations.workflow import tracing, transitions
-from erp_integrations.workflow.links.settlement import Held, settle_synced
+from erp_integrations.workflow.links.settlement import ErpRef, settle_synced
 from erp_integrations.workflow.payloads import erp_keys
 from erp_integrations.workflow.payloads.commands import Claim
 from erpbridge.access.models import User
@@ -232,13 +232,15 @@ def _all_imported(file: ExportFile, claims: list[Claim]) -> list[Outcome]:
     answer = "A person confirmed that all of the file was imported."
     return [
         _applied(
-            claimed, Held(linked_ids.get(claimed.item.record_id) or claimed.command.key, ""), answer
+            claimed,
+            ErpRef(linked_ids.get(claimed.item.record_id) or claimed.command.key, ""),
+            answer,
         )
         for claimed in claims
     ]
 
 
-def _read_ids(file: ExportFile, content: bytes) -> tuple[dict[str, Held], Callable[[str], str]]:
+def _read_ids(file: ExportFile, content: bytes) -> tuple[dict[str, ErpRef], Callable[[str], str]]:
     """A list of IDs by normalized key, and the function that normalizes a key.
 
     :raises NotDone: for a list that cannot be read.
@@ -264,7 +266,9 @@ def _by_ids(file: ExportFile, claims: list[Claim], content: bytes) -> list[Outco
     return outcomes
 
 
-def _outcome_by_list(claimed: Claim, listed: Held | None, linked_ids: Mapping[int, str]) -> Outcome:
+def _outcome_by_list(
+    claimed: Claim, listed: ErpRef | None, linked_ids: Mapping[int, str]
+) -> Outcome:
     """A record that was linked before keeps its ID; another ID in the list is an error."""
     linked = linked_ids.get(claimed.item.record_id)
     if listed is None or (linked and listed.erp_id != linked):
@@ -305,7 +309,7 @@ def link_unnamed(file: ExportFile, content: bytes, *, by: User) -> Linked:
     listed, compared = _read_ids(file, content)
     Connection.objects.select_for_update(no_key=True).get(pk=file.connection_id)
     records = {
-        item.pk: Held(row.erp_id, item.erp_key, row.erp_version)
+        item.pk: ErpRef(row.erp_id, item.erp_key, row.erp_version)
         for item in unnamed(file.connection, [file.entity]).order_by("pk")
         if (row := listed.get(compared(item.erp_key)))
     }
@@ -331,7 +335,7 @@ def link_unnamed(file: ExportFile, content: bytes, *, by: User) -> Linked:
     return Linked(len(linked), taken)
 
 
-def _applied(claimed: Claim, record: Held, answer: str) -> Outcome:
+def _applied(claimed: Claim, record: ErpRef, answer: str) -> Outcome:
     return Outcome(
         erp_id=record.erp_id,
         erp_code=claimed.command.key,

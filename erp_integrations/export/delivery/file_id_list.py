@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from erp_integrations.connections.safe_adapter import LONGEST_ID
-from erp_integrations.workflow.links.settlement import Held
+from erp_integrations.workflow.links.settlement import ErpRef
 from erpbridge.files.formulas import guarded, unguarded
 
 HEAD = ("key", "id", "version")
@@ -27,7 +27,7 @@ def blank(keys: Iterable[str]) -> bytes:
     return text.getvalue().encode("utf-8-sig")
 
 
-def read(content: bytes, compared: Callable[[str], str]) -> dict[str, Held]:
+def read(content: bytes, compared: Callable[[str], str]) -> dict[str, ErpRef]:
     """Read the filled lines: normalized key -> the record's ID and version in the ERP.
 
     Lines without an ID are skipped.
@@ -39,13 +39,13 @@ def read(content: bytes, compared: Callable[[str], str]) -> dict[str, Held]:
     head = [cell.strip().lower() for cell in next(rows, [])]
     if "key" not in head or "id" not in head:
         raise BadList("Its first line must name the columns key and id, and may name version.")
-    records: list[Held] = []
+    records: list[ErpRef] = []
     for line, cells in enumerate(rows, start=2):
         row = dict(zip(head, (unguarded(cell.strip()) for cell in cells), strict=False))
         if row.get("id"):
             records.append(_record(line, row))
     _refuse_duplicate_ids(records)
-    by_key: dict[str, Held] = {}
+    by_key: dict[str, ErpRef] = {}
     for record in records:
         if by_key.setdefault(compared(record.erp_code), record) is not record:
             raise BadList(f"It names the key {record.erp_code[:50]} more than once.")
@@ -68,16 +68,16 @@ def _rows(content: bytes) -> Iterator[list[str]]:
         raise BadList(f"It is not a CSV file: {error}.") from error
 
 
-def _record(line: int, row: dict[str, str]) -> Held:
+def _record(line: int, row: dict[str, str]) -> ErpRef:
     for name in HEAD:
         if len(row.get(name, "")) > LONGEST_ID or "\x00" in row.get(name, ""):
             raise BadList(f"Line {line}: {name} has at most {LONGEST_ID} printable characters.")
     if not row.get("key"):
         raise BadList(f"Line {line}: the ID {row['id'][:50]} has no key.")
-    return Held(row["id"], row["key"], row.get("version", ""))
+    return ErpRef(row["id"], row["key"], row.get("version", ""))
 
 
-def _refuse_duplicate_ids(records: Iterable[Held]) -> None:
+def _refuse_duplicate_ids(records: Iterable[ErpRef]) -> None:
     counts = Counter(record.erp_id for record in records)
     duplicates = [erp_id for erp_id, count in counts.items() if count > 1]
     if duplicates:

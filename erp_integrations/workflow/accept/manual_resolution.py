@@ -27,7 +27,7 @@ from erp_integrations.workflow.accept.actions import ANSWER_THERE
 from erp_integrations.workflow.links import unlink as unlink_services
 from erp_integrations.workflow.links.link_existing import note_agreement
 from erp_integrations.workflow.links.services import holder_of
-from erp_integrations.workflow.links.settlement import NO_ERROR, Held, settle_synced
+from erp_integrations.workflow.links.settlement import NO_ERROR, ErpRef, settle_synced
 from erp_integrations.workflow.refusals import MovedOn
 from erpbridge.access.models import User
 from erpbridge.access.policy import Access
@@ -51,12 +51,12 @@ def it_is_there(
         raise Refused(f"An ID of the ERP has from 1 to {LONGEST_ID} characters.")
     # In any other state the move finds no item, and MovedOn is raised.
     event = ANSWER_THERE.get(State(item.state), ItemEvent.ANSWER_THERE)
-    _link(item, Held(erp_id, erp_code, erp_version), event=event, by=by, why=why)
+    _link(item, ErpRef(erp_id, erp_code, erp_version), event=event, by=by, why=why)
 
 
 def _link(
     item: Item,
-    held: Held,
+    erp_ref: ErpRef,
     *,
     event: ItemEvent,
     by: User,
@@ -69,14 +69,14 @@ def _link(
     """
     # Whoever links holds this lock, so the checks below stay true until the transaction ends.
     Connection.objects.select_for_update(no_key=True).get(pk=item.connection_id)
-    holder = holder_of(item.connection, item.entity, held.erp_id)
+    holder = holder_of(item.connection, item.entity, erp_ref.erp_id)
     if holder is not None and holder.record_id != item.record_id:
-        raise Refused(f"{held.erp_code or held.erp_id} is linked to another record already.")
-    _check_children(item, held)
+        raise Refused(f"{erp_ref.erp_code or erp_ref.erp_id} is linked to another record already.")
+    _check_children(item, erp_ref)
     settled = settle_synced(
         item.connection_id,
         Item.objects.all(),
-        {item.pk: held},
+        {item.pk: erp_ref},
         event=event,
         by=by,
         why=why,
@@ -87,13 +87,13 @@ def _link(
         raise MovedOn
 
 
-def _check_children(item: Item, held: Held) -> None:
+def _check_children(item: Item, erp_ref: ErpRef) -> None:
     """Check that the ERP ID does not change while a child may be exported under it.
 
     :raises Refused: if it does.
     """
     present = active_links(item.connection, item.entity, [item.record_id])
-    if all(link.erp_id == held.erp_id for link in present.values()):
+    if all(link.erp_id == erp_ref.erp_id for link in present.values()):
         return
     kind = record_type(item.entity)
     kept = unlink_services.kept_by_exports(kind, item.account_id, present)
@@ -123,15 +123,15 @@ def link_instead(item: Item, *, erp_id: str, seen: str, access: Access, why: str
     record = item.connection.erp_records.filter(entity=item.entity, erp_id=erp_id).first()
     if record is None:
         raise Refused(
-            f"The ERP held no record {erp_id!r} when it was last refreshed. Refresh, then look."
+            f"The ERP had no record {erp_id!r} when it was last refreshed. Refresh, then look."
         )
     columns: dict[str, object] = {}
     # This is the first decision about a READY item. The constraint ``intent_once_accepted``
     # requires an intent from then on, although no command is sent.
     if item.state == State.READY:
         columns = {"intent": uuid.uuid4(), "decided_by": access.user, "decided_at": Now()}
-    held = Held(record.erp_id, record.erp_code, record.erp_version)
-    _link(item, held, event=ItemEvent.LINK_INSTEAD, by=access.user, why=why, columns=columns)
+    erp_ref = ErpRef(record.erp_id, record.erp_code, record.erp_version)
+    _link(item, erp_ref, event=ItemEvent.LINK_INSTEAD, by=access.user, why=why, columns=columns)
     note_agreement(item.account_id, item.entity, [item.record_id])
 
 
@@ -144,9 +144,9 @@ def it_is_not_there(item: Item, *, by: User, why: str = "") -> None:
     :raises MovedOn: if the item does not need an answer any more.
     """
     # This moves one item, so it locks the item without its connection (docs/locks.md).
-    found: ItemQuerySet = Item.objects.filter(pk=item.pk)
+    unresolved: ItemQuerySet = Item.objects.filter(pk=item.pk)
     values = {"not_before": None, "looks": 0, "attempts": 0, **NO_ERROR}
-    if not transitions.move(ItemEvent.ANSWER_ABSENT, found, by=by, why=why, values=values):
+    if not transitions.move(ItemEvent.ANSWER_ABSENT, unresolved, by=by, why=why, values=values):
         raise MovedOn
     # The answer of the person is the outcome of all attempts that had none.
     unknown = Attempt.objects.filter(item=item, outcome__in=Attempt.UNKNOWN)
@@ -199,7 +199,7 @@ def _believed(item: Item, typed: str) -> Found:
     named = Q(erp_id=typed) | Q(erp_code=typed)
     seen = item.connection.erp_records.filter(named, entity=item.entity)[:2]
     # The ID of one record can be the code of another: the match by ID comes first.
-    records = sorted(seen, key=lambda one: one.erp_id != typed)
+    records = sorted(seen, key=lambda record: record.erp_id != typed)
     if not records:
         return Found(typed, item.erp_key or typed, "", {})
     first = records[0]
@@ -215,28 +215,28 @@ def look_up(item: Item, key: str) -> Found:
     :raises Refused: if the ERP has no such record or several, or cannot be reached.
     """
     try:
-        found = adapter_of(item.connection).find(item.entity, plain(key).strip())
+        in_erp = adapter_of(item.connection).find(item.entity, plain(key).strip())
     except AdapterUnavailable as error:
         raise Refused(str(error)) from error
     except AdapterError as error:
         raise Refused(f"The ERP could not be asked: {error}") from error
-    if not isinstance(found, Found):
+    if not isinstance(in_erp, Found):
         raise Refused(
             f"The ERP has no single record {key!r}. Check the ID, or answer that it is not there."
         )
-    return found
+    return in_erp
 
 
-def link_to(item: Item, found: Found, *, by: User, why: str = "") -> None:
+def link_to(item: Item, in_erp: Found, *, by: User, why: str = "") -> None:
     """Link the item to a record that :func:`look_up` has found.
 
     :raises Refused: if it cannot be linked, with the reason.
     """
     it_is_there(
         item,
-        erp_id=found.erp_id,
-        erp_code=found.erp_code,
-        erp_version=found.erp_version,
+        erp_id=in_erp.erp_id,
+        erp_code=in_erp.erp_code,
+        erp_version=in_erp.erp_version,
         by=by,
         why=why,
     )

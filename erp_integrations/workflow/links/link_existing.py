@@ -78,8 +78,8 @@ def erp_stamp(account_id: int, entity: str) -> str:
     if connection is None:
         return ""
     rows = connection.erp_records.filter(entity=entity).exclude(state=ErpRecord.State.ARCHIVED)
-    found = rows.aggregate(count=Count("pk"), newest=Max("pk"), seen=Max("seen_at"))
-    return f"{connection.pk} {found['count']} {found['newest']} {found['seen']}"
+    totals = rows.aggregate(count=Count("pk"), newest=Max("pk"), seen=Max("seen_at"))
+    return f"{connection.pk} {totals['count']} {totals['newest']} {totals['seen']}"
 
 
 def linked_ids(account_id: int, entity: str) -> dict[str, int]:
@@ -87,8 +87,8 @@ def linked_ids(account_id: int, entity: str) -> dict[str, int]:
     connection = connection_services.active(account_id, entity)
     if connection is None:
         return {}
-    found = connection.links.filter(entity=entity, ended_at=None)
-    return dict(found.values_list("erp_id", "record_id"))
+    active_links = connection.links.filter(entity=entity, ended_at=None)
+    return dict(active_links.values_list("erp_id", "record_id"))
 
 
 @transaction.atomic
@@ -111,8 +111,8 @@ def link_existing(
     # Then the records, in the lock order of docs/locks.md.
     Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
     lock_records(entity, wanted)
-    held = _held(connection, entity, sorted(set(wanted.values())))
-    free = {pk: held[erp_id] for pk, erp_id in wanted.items() if erp_id in held}
+    records = _unlinked(connection, entity, sorted(set(wanted.values())))
+    free = {pk: records[erp_id] for pk, erp_id in wanted.items() if erp_id in records}
     for pk in _taken(connection, entity, sorted(free)):
         del free[pk]
     drafts = record_type(entity).drafts(account_id, sorted(free))
@@ -122,21 +122,21 @@ def link_existing(
             connection=connection,
             entity=entity,
             record_id=pk,
-            label=labels.get(pk, one.label),
-            erp_id=one.erp_id,
-            erp_code=one.erp_code,
-            erp_version=one.erp_version,
+            label=labels.get(pk, record.label),
+            erp_id=record.erp_id,
+            erp_code=record.erp_code,
+            erp_version=record.erp_version,
             linked_by=by,
         )
-        for pk, one in sorted(free.items())
+        for pk, record in sorted(free.items())
     ]
     Link.objects.bulk_create(made, batch_size=100)
-    shown = {link.record_id: (link.erp_id, link.erp_code) for link in made}
-    show_link(record_type(entity), shown)
-    data = {pk: {"erp_id": one.erp_id} for pk, one in free.items()}
+    erp_ids = {link.record_id: (link.erp_id, link.erp_code) for link in made}
+    show_link(record_type(entity), erp_ids)
+    data = {pk: {"erp_id": record.erp_id} for pk, record in free.items()}
     notes = [
-        Note(entity, pk, one.label or one.erp_code, ItemEvent.LINK, data=data[pk])
-        for pk, one in free.items()
+        Note(entity, pk, record.label or record.erp_code, ItemEvent.LINK, data=data[pk])
+        for pk, record in free.items()
     ]
     note(account_id, notes, by=by)
     note_agreement(account_id, entity, list(free))
@@ -144,23 +144,23 @@ def link_existing(
     return sorted(free)
 
 
-def _held(connection: Connection, entity: str, ids: Sequence[str]) -> dict[str, ErpRecord]:
+def _unlinked(connection: Connection, entity: str, ids: Sequence[str]) -> dict[str, ErpRecord]:
     """ERP ID -> ERP record, of those that no record is linked to."""
-    found: dict[str, ErpRecord] = {}
-    for some in chunks(ids):
-        rows = connection.erp_records.filter(entity=entity, erp_id__in=some)
-        linked = connection.links.filter(entity=entity, erp_id__in=some, ended_at=None)
+    records: dict[str, ErpRecord] = {}
+    for chunk in chunks(ids):
+        rows = connection.erp_records.filter(entity=entity, erp_id__in=chunk)
+        linked = connection.links.filter(entity=entity, erp_id__in=chunk, ended_at=None)
         taken = set(linked.values_list("erp_id", flat=True))
-        found |= {one.erp_id: one for one in rows if one.erp_id not in taken}
-    return found
+        records |= {record.erp_id: record for record in rows if record.erp_id not in taken}
+    return records
 
 
 def _taken(connection: Connection, entity: str, ids: Sequence[int]) -> set[int]:
     """Those of the records that are linked or have an open item."""
     taken = set(models_erp_records.active_links(connection, entity, ids))
-    for some in chunks(ids):
+    for chunk in chunks(ids):
         items = Item.objects.filter(account=connection.account_id, entity=entity).open()
-        taken.update(items.filter(record_id__in=some).values_list("record_id", flat=True))
+        taken.update(items.filter(record_id__in=chunk).values_list("record_id", flat=True))
     return taken
 
 
@@ -175,40 +175,40 @@ def note_agreement(account_id: int, entity: str, ids: Sequence[int]) -> None:
     manifest = adapter_loading.usable_manifest(connection, entity)
     if connection is None or manifest is None:
         return
-    names = [one.name for one in manifest.fields]
+    names = [field.name for field in manifest.fields]
     kind = record_type(entity)
-    for some in chunks(sorted(ids)):
-        found = models_erp_records.active_links(connection, entity, some)
-        rows_now = payload_drafts.drafts(kind, account_id, sorted(found), manifest)
-        drafts = {one.record_id: one for one in rows_now}
-        erp_ids = [link.erp_id for link in found.values()]
+    for chunk in chunks(sorted(ids)):
+        links = models_erp_records.active_links(connection, entity, chunk)
+        rows_now = payload_drafts.drafts(kind, account_id, sorted(links), manifest)
+        drafts = {draft.record_id: draft for draft in rows_now}
+        erp_ids = [link.erp_id for link in links.values()]
         rows = connection.erp_records.filter(entity=entity, erp_id__in=erp_ids)
-        held = {one.erp_id: one for one in rows}
+        records = {record.erp_id: record for record in rows}
         agreed = [
-            _agreed(link, drafts[pk], held[link.erp_id])
-            for pk, link in found.items()
+            _agreed(link, drafts[pk], records[link.erp_id])
+            for pk, link in links.items()
             if pk in drafts
-            and link.erp_id in held
-            and _same(drafts[pk], held[link.erp_id], names)
+            and link.erp_id in records
+            and _same(drafts[pk], records[link.erp_id], names)
             # If the ERP returned no field to compare, an ID named by an API client stays
             # uncompared.
-            and (not link.told or any(name in held[link.erp_id].data for name in names))
+            and (not link.told or any(name in records[link.erp_id].data for name in names))
         ]
         columns = ["synced_payload", "synced_digest", "erp_code", "erp_version", "told"]
         write_rows(agreed, columns)
     note_edits(entity, account_id, ids)
 
 
-def _same(draft: Draft, held: ErpRecord, names: Sequence[str]) -> bool:
+def _same(draft: Draft, record: ErpRecord, names: Sequence[str]) -> bool:
     """Whether all fields that the ERP returned have the same values."""
     return all(
-        str(draft.payload.get(name) or "") == str(held.data.get(name) or "")
+        str(draft.payload.get(name) or "") == str(record.data.get(name) or "")
         for name in names
-        if name in held.data
+        if name in record.data
     )
 
 
-def _agreed(link: Link, draft: Draft, held: ErpRecord) -> Link:
+def _agreed(link: Link, draft: Draft, record: ErpRecord) -> Link:
     link.synced_payload, link.synced_digest = dict(draft.payload), digest(draft.payload)
-    link.erp_code, link.erp_version, link.told = held.erp_code, held.erp_version, False
+    link.erp_code, link.erp_version, link.told = record.erp_code, record.erp_version, False
     return link

@@ -21,7 +21,7 @@ NO_ERROR = {"error_class": "", "error_field": "", "error_text": "", "error_advic
 
 
 @dataclass(frozen=True)
-class Held:
+class ErpRef:
     """ID, code and version of a record in the ERP."""
 
     erp_id: str
@@ -34,7 +34,7 @@ class Held:
 def settle_synced(
     connection_id: int,
     items: ItemQuerySet,
-    erp_records: Mapping[int, Held],
+    erp_records: Mapping[int, ErpRef],
     *,
     event: ItemEvent = ItemEvent.SYNC,
     by: User | None = None,

@@ -20,7 +20,7 @@ from erp_integrations.export.claim import claim, lease
 from erp_integrations.export.delivery import file as file_delivery
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.models.states import State
-from erp_integrations.workflow.links.settlement import Held, settle_synced
+from erp_integrations.workflow.links.settlement import ErpRef, settle_synced
 from erp_integrations.workflow.payloads.commands import full_command
 from erpbridge.clock.measured import STEP
 from tests.erp_integrations import steps
@@ -100,7 +100,7 @@ def test_a_child_waits_for_its_parent_and_goes_out_with_the_parents_erp_id(conne
     assert first.erp_key == "PARENT"
 
     found = Item.objects.filter(pk=first.pk)
-    settle_synced(connection.pk, found, {first.pk: Held("77", "PARENT")})
+    settle_synced(connection.pk, found, {first.pk: ErpRef("77", "PARENT")})
     (one,) = claim(connection, manifest_of(connection))
     assert (one.item.erp_key, one.command.parent_erp_id) == ("CHILD", "77")
 

@@ -15,7 +15,7 @@ from erp_integrations.models.record_types import record_type
 from erp_integrations.models.states import State
 from erp_integrations.workflow.links import record_columns
 from erp_integrations.workflow.links import services as link_services
-from erp_integrations.workflow.links.settlement import Held, settle_synced
+from erp_integrations.workflow.links.settlement import ErpRef, settle_synced
 from erpbridge.audit.models import Event
 from tests.erp_integrations.dying import deaths, locking
 from tests.factories import CompanyFactory, ConnectionFactory, ItemFactory, UserFactory
@@ -236,7 +236,7 @@ def test_what_another_record_holds_stays_as_it_is_and_the_others_are_settled(con
     sending = {"state": State.UNCERTAIN, "erp_id": "", "erp_code": "", "erp_version": ""}
     items = [make(**sending, erp_key=f"KEY{number}") for number in range(3)]
     linked(connection, 0, erp_id="1")
-    held = {item.pk: Held(str(number), "CODE", "v") for number, item in enumerate(items)}
+    held = {item.pk: ErpRef(str(number), "CODE", "v") for number, item in enumerate(items)}
     found = Item.objects.exclude(pk=items[2].pk)
     assert settle_synced(connection.pk, found, held) == {items[0].pk}
     states = list(Item.objects.order_by("pk").values_list("state", flat=True))
@@ -249,7 +249,7 @@ def test_answer_of_a_person_is_told_as_theirs_with_what_they_say(connection, mak
     settled = settle_synced(
         connection.pk,
         found,
-        {item.pk: Held("8", "CODE", "v")},
+        {item.pk: ErpRef("8", "CODE", "v")},
         event="answer_there",
         by=pat,
         why="Looked.",
