@@ -19,6 +19,7 @@ from erp_integrations.models.record_types import RecordType, by_type, in_words
 from erp_integrations.models.states import MAY_HAVE_LEFT
 from erpbridge.access.models import Account, User
 from erpbridge.audit.services import changes
+from erpbridge.db.text import CONTROL, is_storable
 from erpbridge.outgoing.hosts import address_problem
 
 # Limits that users may set for a connection -> the default.
@@ -36,7 +37,7 @@ def _clean_setting(setting: Setting, raw: object) -> object:
     :raises ValidationError: with the name of the setting and its limit.
     """
     value = str(setting.default if raw is None or raw == "" else raw).strip()
-    if len(value) > 200 or "\x00" in value:
+    if len(value) > 200 or CONTROL.search(value) or not is_storable(value):
         raise ValidationError(
             f"{setting.label}: use at most 200 characters and no control characters."
         )
@@ -138,9 +139,9 @@ def clean_secrets(adapter_key: str, given: Mapping[str, str]) -> dict[str, str]:
     }
     new = {name: value for name, value in given.items() if name in labels and value.strip()}
     errors = {
-        name: f"{labels[name]}: at most {LONGEST_SECRET:,} characters and no control characters."
+        name: f"{labels[name]}: at most {LONGEST_SECRET:,} characters and no NUL character."
         for name, value in new.items()
-        if len(value) > LONGEST_SECRET or "\x00" in value
+        if len(value) > LONGEST_SECRET or not is_storable(value)
     }
     if errors:
         raise ValidationError(errors)

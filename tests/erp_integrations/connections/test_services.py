@@ -89,6 +89,8 @@ def test_one_connection_serves_a_record_type(connection, account, ada):
         ({"fault": "explode"}, "fault"),
         ({"fault_for": "x" * 201}, "fault_for"),
         ({"fault_for": "a\x00"}, "fault_for"),
+        ({"fault_for": "a\x07b"}, "fault_for"),
+        ({"fault_for": "a\ud800"}, "fault_for"),
     ],
 )
 def test_bad_setting_is_refused_naming_it(account, ada, config, setting):
