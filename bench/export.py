@@ -14,6 +14,7 @@ from erp_integrations.export import engine
 from erp_integrations.models import Connection, Item
 from erp_integrations.models.states import State
 from erp_integrations.workflow.payloads.commands import command_of
+from erpbridge.db.batches import chunks
 
 SIZE = 300
 MOST_TURNS = 20
@@ -73,8 +74,7 @@ def _submit(other: Connection, ids: list[int]) -> None:
     manifest = adapter_loading.entity_manifest(other, "vendor")
     assert manifest is not None
     commands = [command_of(item) for item in Item.objects.filter(pk__in=ids).order_by("pk")]
-    for start in range(0, len(commands), manifest.batch):
-        batch = commands[start : start + manifest.batch]
+    for batch in chunks(commands, manifest.batch):
         errors = [outcome.error for outcome in adapter.submit(batch) if outcome.error]
         if errors:
             raise RuntimeError(f"The ERP refused: {errors[0].message}")

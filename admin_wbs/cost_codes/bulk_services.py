@@ -16,9 +16,9 @@ from admin_wbs.cost_codes import services as code_services
 from admin_wbs.cost_codes.edits import Obstacle
 from admin_wbs.models import CodeList, CostCode
 from admin_wbs.models.full_code import JOINT, MOST_TIERS, full_code
-from admin_wbs.models.node import BATCH
 from admin_wbs.tree.bulk_rules import chosen
 from erpbridge.access.models import User
+from erpbridge.db.batches import chunks
 from erpbridge.db.text import key
 from erpbridge.rest.requests.rows import Row
 
@@ -116,8 +116,8 @@ def _holders(code_list: CodeList, code_keys: Iterable[str]) -> dict[str, str]:
     """Key of a full code -> description, for the keys that the list has already."""
     ordered = sorted(code_keys)
     holders: dict[str, str] = {}
-    for start in range(0, len(ordered), BATCH):
-        rows = code_list.codes.filter(code_key__in=ordered[start : start + BATCH])
+    for chunk in chunks(ordered):
+        rows = code_list.codes.filter(code_key__in=chunk)
         holders |= dict(rows.values_list("code_key", "description"))
     return holders
 

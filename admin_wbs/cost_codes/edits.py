@@ -17,12 +17,13 @@ from django.utils import timezone
 from admin_wbs.cost_codes.list_services import CODE
 from admin_wbs.models import CodeList, CostCode, ProjectCostCode
 from admin_wbs.models.full_code import end_of
-from admin_wbs.models.node import BATCH, MOST_FAMILIES, SHAPE, batches
+from admin_wbs.models.node import BATCH, MOST_FAMILIES, SHAPE
 from admin_wbs.models.querysets.cost_codes import CostCodeQuerySet
 from admin_wbs.tree import moves
 from erp_integrations import sendable
 from erpbridge.access.models import User
 from erpbridge.audit.services import Note, Verb, changes, note
+from erpbridge.db.batches import chunks
 
 KNOWN = "The ERP knows it, or a code under it, by this code."
 USED = "It, or a code under it, is in use on project {}."
@@ -98,8 +99,7 @@ def fixed_codes(codes: Sequence[CostCode]) -> dict[int, str]:
     """
     reasons: dict[int, str] = {}
     first_uses: dict[int, int] = {}
-    for start in range(0, len(codes), MOST_FAMILIES):
-        batch = codes[start : start + MOST_FAMILIES]
+    for batch in chunks(codes, MOST_FAMILIES):
         family = CostCode.objects.families(batch)
         known, waiting = _paths(family.synced()), _paths(family.filter(sendable.locked()))
         used = _uses(family)
@@ -118,7 +118,7 @@ def _differences(
 ) -> dict[int, dict[str, list[str]]]:
     """Code id -> the values that differ from the stored ones."""
     differences = {}
-    for batch in batches(new_values):
+    for batch in chunks(sorted(new_values)):
         for code in code_list.codes.filter(pk__in=batch):
             new = new_values[code.pk]
             differences[code.pk] = changes({name: getattr(code, name) for name in new}, new)
@@ -127,20 +127,18 @@ def _differences(
 
 def _family_ids(code_list: CodeList, ids: Iterable[int]) -> set[int]:
     """The ids of some codes and of all codes under them."""
-    rows = [code for batch in batches(ids) for code in code_list.codes.filter(pk__in=batch)]
+    rows = [code for batch in chunks(sorted(ids)) for code in code_list.codes.filter(pk__in=batch)]
     return {
         pk
-        for start in range(0, len(rows), MOST_FAMILIES)
-        for pk in CostCode.objects.families(rows[start : start + MOST_FAMILIES]).values_list(
-            "pk", flat=True
-        )
+        for chunk in chunks(rows, MOST_FAMILIES)
+        for pk in CostCode.objects.families(chunk).values_list("pk", flat=True)
     }
 
 
 def _locked_rows(ids: Iterable[int]) -> dict[int, CostCode]:
     """Lock codes in the order of their ids (docs/locks.md), and read them as they are now."""
     rows = CostCode.objects.select_for_update(no_key=True).order_by("pk")
-    return {code.pk: code for batch in batches(ids) for code in rows.filter(pk__in=batch)}
+    return {code.pk: code for batch in chunks(sorted(ids)) for code in rows.filter(pk__in=batch)}
 
 
 def _in_hands(codes: Iterable[CostCode]) -> dict[int, Refusal]:
@@ -172,7 +170,7 @@ def _in_use(first_uses: Mapping[int, int]) -> dict[int, str]:
     rows = ProjectCostCode.objects.select_related("project")
     projects = {
         row.pk: row.project
-        for batch in batches(set(first_uses.values()))
+        for batch in chunks(sorted(set(first_uses.values())))
         for row in rows.filter(pk__in=batch)
     }
     return {pk: USED.format(projects[use]) for pk, use in first_uses.items()}

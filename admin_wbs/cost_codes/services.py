@@ -15,7 +15,7 @@ from admin_wbs.cost_codes import edits, list_services
 from admin_wbs.errors import CodeRefused, Locked, Outcome, Stale
 from admin_wbs.models import CodeList, CostCode, ProjectCostCode
 from admin_wbs.models.full_code import MOST_TIERS, full_code
-from admin_wbs.models.node import BATCH, batches
+from admin_wbs.models.node import BATCH
 from admin_wbs.tree.bulk_rules import (
     Sorted,
     chosen,
@@ -28,6 +28,7 @@ from admin_wbs.tree.bulk_rules import (
 from erp_integrations import sendable
 from erpbridge.access.models import User
 from erpbridge.audit.services import Note, Verb, changes, note
+from erpbridge.db.batches import chunks
 from erpbridge.db.text import key, keys
 from erpbridge.json_values import Json
 
@@ -228,8 +229,8 @@ def project_names(ids: Iterable[int]) -> dict[int, list[str]]:
     """Code id -> all projects that have it, in the order of their numbers."""
     code_ids = sorted(ids)
     names: dict[int, list[str]] = {}
-    for start in range(0, len(code_ids), BATCH):
-        rows = ProjectCostCode.objects.filter(cost_code__in=code_ids[start : start + BATCH])
+    for chunk in chunks(code_ids):
+        rows = ProjectCostCode.objects.filter(cost_code__in=chunk)
         rows = rows.select_related("project").order_by("project__number", "project__name", "pk")
         for row in rows:
             names.setdefault(row.cost_code_id, []).append(str(row.project))
@@ -278,8 +279,8 @@ def by_path(code_list: CodeList, paths: Iterable[Sequence[str]]) -> dict[tuple[s
     code_keys = sorted({key(full_code(path)) for path in paths if path})
     rows = CostCode.objects.filter(list=code_list)
     codes: dict[tuple[str, ...], CostCode] = {}
-    for start in range(0, len(code_keys), BATCH):
-        for code in rows.filter(code_key__in=code_keys[start : start + BATCH]):
+    for chunk in chunks(code_keys):
+        for code in rows.filter(code_key__in=chunk):
             codes[keys(code.path)] = code
     return codes
 
@@ -310,7 +311,7 @@ def _exception(refusal: edits.Refusal, full_code: str) -> CodeRefused | Validati
 def _locked(code_ids: Iterable[int]) -> dict[int, str]:
     locked = CostCode.objects.filter(sendable.locked())
     reasons: dict[int, str] = {}
-    for batch in batches(code_ids):
+    for batch in chunks(sorted(code_ids)):
         reasons |= dict.fromkeys(
             locked.filter(pk__in=batch).values_list("pk", flat=True), edits.WAITS
         )

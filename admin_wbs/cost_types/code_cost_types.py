@@ -18,6 +18,7 @@ from admin_wbs.models.node import BATCH
 from admin_wbs.models.querysets.cost_codes import CostCodeQuerySet
 from erpbridge.access.models import User
 from erpbridge.audit.services import Note, Verb, note
+from erpbridge.db.batches import chunks
 
 Tick = tuple[int, int]  # id of a cost code, id of a cost type
 WORDS = {True: "ticked", False: "not ticked"}
@@ -115,8 +116,8 @@ def _records(code_list: CodeList, pairs: Iterable[Tick]) -> Records:
     """The codes and cost types of some ticks, if they belong to the list's account."""
     code_ids = sorted({code for code, _ in pairs})
     codes: dict[int, CostCode] = {}
-    for start in range(0, len(code_ids), BATCH):
-        codes |= rows(code_list).in_bulk(code_ids[start : start + BATCH])
+    for chunk in chunks(code_ids):
+        codes |= rows(code_list).in_bulk(chunk)
     types = CostType.objects.filter(account=code_list.account_id).select_for_update(no_key=True)
     return codes, {cost_type.pk: cost_type for cost_type in types}
 

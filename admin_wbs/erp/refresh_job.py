@@ -28,6 +28,7 @@ from erpbridge.access.models import User
 from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.audit.services import Changes, Note, Verb, note
+from erpbridge.db.batches import chunks
 from erpbridge.db.text import keys
 from erpbridge.jobs.kinds import register
 from erpbridge.jobs.models import Job
@@ -267,8 +268,8 @@ def _make_and_place(
 def _of_rows(code_list: CodeList, rows: Sequence[Row]) -> dict[int, CostCode]:
     ids = [row.code_id for row in rows]
     stored: dict[int, CostCode] = {}
-    for start_at in range(0, len(ids), CHUNK):
-        stored |= code_list.codes.in_bulk(ids[start_at : start_at + CHUNK])
+    for chunk in chunks(ids, CHUNK):
+        stored |= code_list.codes.in_bulk(chunk)
     return stored
 
 
@@ -359,8 +360,8 @@ def _family(code_list: CodeList, ids: Sequence[int]) -> list[int]:
     """The codes and their parents; parents may have become groups."""
     family = set(ids)
     code_ids = sorted(family)
-    for start_at in range(0, len(code_ids), CHUNK):
-        rows = code_list.codes.filter(pk__in=code_ids[start_at : start_at + CHUNK])
+    for chunk in chunks(code_ids, CHUNK):
+        rows = code_list.codes.filter(pk__in=chunk)
         family.update(rows.exclude(parent=None).values_list("parent_id", flat=True))
     return sorted(family)
 

@@ -11,10 +11,10 @@ from django.db import transaction
 from admin_wbs.cost_codes import list_services
 from admin_wbs.errors import Stale
 from admin_wbs.models import CodeList, CostCode
-from admin_wbs.models.node import BATCH, batches
 from erp_integrations import sendable
 from erp_integrations.sendable import Done, ListButton, Problem
 from erpbridge.access.policy import Access
+from erpbridge.db.batches import chunks
 
 
 def button(code_list: CodeList, access: Access, *, seen: int | None = None) -> ListButton | None:
@@ -76,7 +76,7 @@ def _chosen(code_list: CodeList, seen: int, ids: Iterable[int] | None) -> dict[i
         ordered = unsent.order_by("sort_path").values_list("pk", "revision")
         return dict(ordered[: settings.ERPBRIDGE_MOST_ROWS_A_CLICK])
     chosen = _with_parents(stored, ids)
-    parts = (CostCode.objects.filter(pk__in=batch) for batch in batches(chosen))
+    parts = (CostCode.objects.filter(pk__in=batch) for batch in chunks(sorted(chosen)))
     return {pk: revision for rows in parts for pk, revision in rows.values_list("pk", "revision")}
 
 
@@ -103,8 +103,8 @@ def _with_parents(code_list: CodeList, ids: Iterable[int]) -> list[int]:
     while tier:
         parents: set[int] = set()
         tier_ids = sorted(tier)
-        for start in range(0, len(tier_ids), BATCH):
-            rows = code_list.codes.filter(pk__in=tier_ids[start : start + BATCH])
+        for chunk in chunks(tier_ids):
+            rows = code_list.codes.filter(pk__in=chunk)
             parents.update(rows.exclude(parent=None).values_list("parent_id", flat=True))
         missing = code_list.codes.filter(sendable.unsent(updates=False), pk__in=parents)
         tier = set(missing.values_list("pk", flat=True)) - chosen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, Self, TypeVar
 
 from django.db import models
@@ -98,10 +98,3 @@ class TieredQuerySet(FoldingQuerySet[T]):
     def search(self, words: str) -> Self:
         """Search by code or description; every word must match."""
         return self.filter(has_words(words, "search_text"))
-
-
-def batches(ids: Iterable[int]) -> Iterator[list[int]]:
-    """The ids in order, in batches that fit into one SQL statement."""
-    ordered = sorted(ids)
-    for start in range(0, len(ordered), BATCH):
-        yield ordered[start : start + BATCH]

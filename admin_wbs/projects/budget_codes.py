@@ -27,10 +27,11 @@ from admin_wbs.models import (
     WbsCode,
     WbsCodeItem,
 )
-from admin_wbs.models.node import BATCH, batches
+from admin_wbs.models.node import BATCH
 from admin_wbs.segments import default_structure
 from erpbridge.access.models import Project, User
 from erpbridge.audit.services import Changes, Note, Verb, changes, note
+from erpbridge.db.batches import chunks
 from erpbridge.json_values import Json
 from erpbridge.rest.requests.rows import Row
 
@@ -132,14 +133,14 @@ def switch(project: Project, ids: Iterable[int], *, active: bool, by: User) -> N
     """
     _lock(project)
     pks, states = set(ids), dict[int, bool]()
-    for batch in batches(pks):
+    for batch in chunks(sorted(pks)):
         rows = WbsCode.objects.filter(project=project, pk__in=batch)
         states |= dict(rows.values_list("pk", "is_active"))
     if states.keys() != pks:
         missing = ", ".join(str(pk) for pk in sorted(pks - states.keys())[:10])
         raise SegmentRefused(f"No budget codes of the project: {missing}.")
     to_switch = [pk for pk, is_active in states.items() if is_active != active]
-    for batch in batches(to_switch):
+    for batch in chunks(sorted(to_switch)):
         WbsCode.objects.filter(pk__in=batch).update(is_active=active, updated_at=Now())
     _note_changes(project, {pk: {"is_active": [not active, active]} for pk in to_switch}, by=by)
 
@@ -151,7 +152,7 @@ def flat(project: Project, pks: Iterable[int]) -> dict[int, Flat]:
     """
     code_ids = list(pks)
     items: dict[int, list[tuple[str, str]]] = {pk: [] for pk in code_ids}
-    for batch in batches(code_ids):
+    for batch in chunks(sorted(code_ids)):
         rows = WbsCodeItem.objects.filter(wbs_code__in=batch, segment__of_projects__project=project)
         ordered = rows.named().order_by("segment__of_projects__position")
         lines = ordered.values_list("wbs_code_id", "code", "name")  # type: ignore[misc]  # annotated
@@ -196,7 +197,7 @@ def _items(
     list(Segment.objects.select_for_update(no_key=True).filter(pk__in=custom).order_by("pk"))
     items: dict[tuple[int, int], _Item] = {}
     for segment, ids in ids_by_segment.items():
-        for batch in batches(ids):
+        for batch in chunks(sorted(ids)):
             item_rows = _items_of(project, segments[segment], batch)
             items |= {(segment, pk): _Item(code, active) for pk, code, active in item_rows}
     return items
@@ -240,8 +241,8 @@ def _stored(project: Project, combinations: Iterable[str]) -> dict[str, WbsCode]
     ordered = sorted(combinations)
     codes: dict[str, WbsCode] = {}
     rows = WbsCode.objects.filter(project=project)
-    for start in range(0, len(ordered), BATCH):
-        matches = rows.filter(combination__in=ordered[start : start + BATCH])
+    for chunk in chunks(ordered):
+        matches = rows.filter(combination__in=chunk)
         codes |= {code.combination: code for code in matches}
     return codes
 

@@ -18,6 +18,7 @@ from admin_wbs.models.node import BATCH
 from admin_wbs.models.querysets.cost_codes import CostCodeQuerySet
 from erpbridge.access.models import Project, User
 from erpbridge.audit.services import Note, Verb, note
+from erpbridge.db.batches import chunks
 from erpbridge.json_values import Json
 
 ENTITY = "project_cost_code"
@@ -127,8 +128,8 @@ def remove(ids: Iterable[int], *, project: Project, by: User) -> Outcome:
             del to_remove[pk]
             parents_in_use.add(row.cost_code.parent_id)
     row_ids = [row.pk for row in to_remove.values()]
-    for start in range(0, len(row_ids), BATCH):
-        ProjectCostCode.objects.filter(pk__in=row_ids[start : start + BATCH]).delete()
+    for chunk in chunks(row_ids):
+        ProjectCostCode.objects.filter(pk__in=chunk).delete()
     _note(project, [row.cost_code for row in to_remove.values()], Verb.REMOVED, by=by)
     return Outcome(len(row_ids), tuple(sorted(left, key=lambda item: item.label)))
 
@@ -142,8 +143,8 @@ def gone_inactive(project: Project) -> QuerySet[CostCode]:
 def _named(codes: CostCodeQuerySet, ids: Iterable[int]) -> list[CostCode]:
     code_ids = sorted(set(ids))
     rows: list[CostCode] = []
-    for start in range(0, len(code_ids), BATCH):
-        rows += codes.filter(pk__in=code_ids[start : start + BATCH])
+    for chunk in chunks(code_ids):
+        rows += codes.filter(pk__in=chunk)
     # Ancestors first, so that add() does not look up their descendants again.
     return sorted(rows, key=lambda code: code.sort_path)
 
@@ -152,8 +153,8 @@ def _rows(project: Project, ids: Iterable[int]) -> list[ProjectCostCode]:
     code_ids = sorted(set(ids))
     rows = ProjectCostCode.objects.filter(project=project).select_related("cost_code")
     matches: list[ProjectCostCode] = []
-    for start in range(0, len(code_ids), BATCH):
-        matches += rows.filter(cost_code__in=code_ids[start : start + BATCH])
+    for chunk in chunks(code_ids):
+        matches += rows.filter(cost_code__in=chunk)
     return matches
 
 
@@ -179,8 +180,8 @@ def _above(ids: set[int]) -> set[int]:
     tier = sorted(ids)
     while tier:
         parents: set[int] = set()
-        for start in range(0, len(tier), BATCH):
-            rows = CostCode.objects.filter(pk__in=tier[start : start + BATCH]).exclude(parent=None)
+        for chunk in chunks(tier):
+            rows = CostCode.objects.filter(pk__in=chunk).exclude(parent=None)
             parents.update(rows.values_list("parent_id", flat=True))
         tier = sorted(parents - ids - above)
         above |= parents

@@ -13,7 +13,8 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from admin_wbs.errors import Left
-from admin_wbs.models.node import T, batches
+from admin_wbs.models.node import T
+from erpbridge.db.batches import chunks
 from erpbridge.db.bulk_update import lock_rows
 
 NOTHING: Mapping[int, str] = MappingProxyType({})
@@ -30,7 +31,7 @@ class Sorted(Generic[T]):
 def chosen(rows: models.QuerySet[T], ids: Iterable[int]) -> dict[int, T]:
     """The chosen rows, in tree order, so that parents come first."""
     by_id: dict[int, T] = {}
-    for batch in batches(set(ids)):
+    for batch in chunks(sorted(set(ids))):
         by_id |= {row.pk: row for row in rows.filter(pk__in=batch).select_related("parent")}
     return dict(sorted(by_id.items(), key=lambda pair: pair[1].sort_path))
 
@@ -99,7 +100,7 @@ def switch(rows: models.QuerySet[T], to_switch: Sequence[T], *, active: bool) ->
     """Make rows active or inactive."""
     # An UPDATE with a filter locks in no particular order (docs/locks.md).
     lock_rows(rows, [row.pk for row in to_switch])
-    for batch in batches(row.pk for row in to_switch):
+    for batch in chunks(sorted(row.pk for row in to_switch)):
         rows.filter(pk__in=batch).update(
             is_active=active, revision=F("revision") + 1, updated_at=Now()
         )
@@ -114,7 +115,7 @@ def delete_deepest_first(rows: models.QuerySet[T], nodes: Iterable[T]) -> None:
     for row in nodes:
         by_depth[row.depth].append(row.pk)
     for depth in sorted(by_depth, reverse=True):
-        for batch in batches(by_depth[depth]):
+        for batch in chunks(sorted(by_depth[depth])):
             rows.filter(pk__in=batch).delete()
 
 
@@ -125,7 +126,7 @@ def _deepest_first(chosen_rows: Mapping[int, T]) -> list[T]:
 def _children(rows: models.QuerySet[T], ids: Iterable[int], **which: bool) -> dict[int, set[int]]:
     """The ids of the children of each row."""
     children: dict[int, set[int]] = defaultdict(set)
-    for batch in batches(ids):
+    for batch in chunks(sorted(ids)):
         under = rows.filter(parent__in=batch, **which)
         for parent, pk in under.values_list("parent_id", "pk"):
             children[parent].add(pk)

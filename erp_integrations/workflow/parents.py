@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from erp_integrations.models import Item
 from erp_integrations.models.states import State
-from erpbridge.db.batches import CHUNK, chunks
+from erpbridge.db.batches import chunks
 
 # Descendants that a decision about a parent can include. Other QUEUED items may be claimed at any
 # moment, because they do not wait for a parent.
@@ -42,8 +42,8 @@ def _children(items: Sequence[Item], parents: Sequence[int]) -> list[Item]:
     children: list[Item] = []
     for account_id, entity in sorted(accounts):
         rows = Item.objects.filter(TAKEN_ALONG, account=account_id, entity=entity)
-        for start in range(0, len(parents), CHUNK):
-            children += rows.filter(parent_id__in=parents[start : start + CHUNK])
+        for chunk in chunks(parents):
+            children += rows.filter(parent_id__in=chunk)
     return children
 
 

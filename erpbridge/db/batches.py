@@ -11,7 +11,7 @@ T = TypeVar("T")
 CHUNK = 500
 
 
-def chunks(ids: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Yield ``ids`` in batches that fit into one statement on every database."""
-    for start in range(0, len(ids), CHUNK):
-        yield ids[start : start + CHUNK]
+def chunks(rows: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
+    """Yield ``rows`` in batches; without ``size`` they fit into one statement on every database."""
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from django.db import connection, models
 
+from erpbridge.db.batches import chunks
 from erpbridge.db.folded_fields import with_folded
 from erpbridge.db.row_values import OfRow
 
@@ -45,8 +46,7 @@ def write_rows(
     if computed:
         # Expressions cannot be sent as JSON values.
         model._base_manager.bulk_update(rows, computed, batch_size=100)
-    for start in range(0, len(rows), AT_ONCE):
-        batch = rows[start : start + AT_ONCE]
+    for batch in chunks(rows, AT_ONCE):
         values = dict(same)
         for name in plain:
             field: Any = model._meta.get_field(name)
@@ -65,5 +65,5 @@ def lock_rows(rows: models.QuerySet[models.Model], ids: Iterable[int]) -> None:
     if len(ordered_ids) < 2 or not can_lock:
         return
     ordered = rows.order_by("pk").select_for_update(no_key=True)
-    for start in range(0, len(ordered_ids), AT_ONCE):
-        list(ordered.filter(pk__in=ordered_ids[start : start + AT_ONCE]).values_list("pk"))
+    for chunk in chunks(ordered_ids, AT_ONCE):
+        list(ordered.filter(pk__in=chunk).values_list("pk"))

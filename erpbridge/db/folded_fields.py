@@ -13,6 +13,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.query_utils import DeferredAttribute
 
+from erpbridge.db.batches import chunks
 from erpbridge.db.row_values import OfRow
 from erpbridge.db.text import LONGEST_KEY, key, search_text, search_words
 
@@ -99,8 +100,7 @@ def with_folded(model: type[models.Model], columns: Iterable[str]) -> list[str]:
 def refold(model: type[models.Model], ids: Sequence[int], fields: Sequence[Folded]) -> None:
     """Recompute folded columns of some rows from the stored sources."""
     sources = {name for folded_field in fields for name in folded_field.sources}
-    for start in range(0, len(ids), AT_ONCE):
-        batch = ids[start : start + AT_ONCE]
+    for batch in chunks(ids, AT_ONCE):
         rows = list(model._base_manager.filter(pk__in=batch).only(*sources))
         values = {
             folded_field.name: OfRow(

@@ -10,9 +10,9 @@ from django.db import models
 from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 
-from admin_wbs.models.node import batches
 from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
+from erpbridge.db.batches import chunks
 from erpbridge.db.folded_fields import FoldingQuerySet
 from erpbridge.db.text import search_words
 
@@ -91,7 +91,7 @@ class WbsCodeItemQuerySet(models.QuerySet["WbsCodeItem"]):
     def used_ids(self, column: str, ids: Iterable[int]) -> set[int]:
         """The given ids that a budget code uses; ``column`` is the column of the item."""
         used: set[int] = set()
-        for batch in batches(set(ids)):
+        for batch in chunks(sorted(set(ids))):
             rows = self.filter(**{f"{column}__in": batch})
             used.update(rows.values_list(f"{column}_id", flat=True))
         return used
@@ -101,7 +101,7 @@ class WbsCodeItemQuerySet(models.QuerySet["WbsCodeItem"]):
         counts: dict[int, list[tuple[str, int]]] = defaultdict(list)
         project = "wbs_code__project"
         names = (f"{project}__number", f"{project}__name", project)
-        for batch in batches(set(ids)):
+        for batch in chunks(sorted(set(ids))):
             rows = self.filter(**{f"{column}__in": batch})
             grouped = rows.values_list(f"{column}_id", *names).annotate(Count("wbs_code"))
             for pk, number, name, _project, count in grouped.order_by(*names):

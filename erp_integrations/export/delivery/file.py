@@ -40,6 +40,7 @@ from erp_integrations.workflow.payloads import erp_keys
 from erp_integrations.workflow.payloads.commands import Claim
 from erpbridge.access.models import User
 from erpbridge.db import batches
+from erpbridge.db.batches import chunks
 from erpbridge.db.durable_commits import durable
 from erpbridge.json_values import Json
 
@@ -163,8 +164,8 @@ def confirm(
         return 0
     outcomes = _outcomes(file, claims, result)
     answers, manifest = settle.answers_of(claims, outcomes), _manifest(file.connection)
-    for start in range(0, len(answers), SETTLE_BATCH):
-        settle.settle(file.connection, manifest, answers[start : start + SETTLE_BATCH])
+    for chunk in chunks(answers, SETTLE_BATCH):
+        settle.settle(file.connection, manifest, chunk)
     wake(file.connection_id)
     return sum(outcome.error is None for outcome in outcomes)
 

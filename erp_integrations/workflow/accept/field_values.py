@@ -21,7 +21,7 @@ from erp_integrations.workflow.accept import default_rules
 from erp_integrations.workflow.accept.field_choices import Offers
 from erp_integrations.workflow.badges import BADGES
 from erpbridge.access.policy import Access
-from erpbridge.db.batches import CHUNK
+from erpbridge.db.batches import chunks
 from erpbridge.db.bulk_update import write_rows
 from erpbridge.db.text import one_line
 
@@ -119,9 +119,9 @@ def _locked(values: Mapping[int, object], entity: str, access: Access) -> list[I
     """Lock and return the items that can still be decided, in the order of their ids."""
     ids = sorted(values)
     items: list[Item] = []
-    for start in range(0, len(ids), CHUNK):
+    for chunk in chunks(ids):
         visible = Item.objects.visible_to(access).filter(entity=entity, operation=Operation.CREATE)
-        decidable = visible.filter(pk__in=ids[start : start + CHUNK], state__in=sorted(DECIDABLE))
+        decidable = visible.filter(pk__in=chunk, state__in=sorted(DECIDABLE))
         items += decidable.order_by("pk").select_for_update(no_key=True, of=("self",))
     return items
 
@@ -184,11 +184,9 @@ class _Values:
 def _decided(ids: Sequence[int], entity: str, access: Access) -> dict[int, str]:
     """Item id -> message, for those of the items that can no longer be decided."""
     messages: dict[int, str] = {}
-    for start in range(0, len(ids), CHUNK):
+    for chunk in chunks(ids):
         visible = Item.objects.visible_to(access).filter(entity=entity)
-        decided = visible.filter(pk__in=ids[start : start + CHUNK]).exclude(
-            state__in=sorted(DECIDABLE)
-        )
+        decided = visible.filter(pk__in=chunk).exclude(state__in=sorted(DECIDABLE))
         for item in decided.select_related("decided_by"):
             decider = f" by {item.decided_by}" if item.decided_by else ""
             messages[item.pk] = f"It was decided{decider}: {BADGES[item.state].label}."

@@ -11,6 +11,7 @@ from django.db.models import Q
 from erp_integrations.adapters.base import EntityManifest, RuleKind
 from erp_integrations.models import Connection, ErpRecord, Item, Link
 from erp_integrations.models.states import IN_AIR
+from erpbridge.db.batches import chunks
 from erpbridge.db.text import key
 
 # Digits of the number, at least.
@@ -31,8 +32,8 @@ def held_codes(connection: Connection, entity: str, prefixes: Iterable[str]) -> 
     codes: set[str] = set()
     stems = sorted(set(prefixes))
     # Each prefix is one condition of an OR, so a statement gets a limited number of them.
-    for start in range(0, len(stems), 50):
-        codes.update(_codes_in_use(connection, entity, stems[start : start + 50]))
+    for chunk in chunks(stems, 50):
+        codes.update(_codes_in_use(connection, entity, chunk))
     return codes
 
 
