@@ -511,7 +511,7 @@ def _instead(match: Match) -> list[str]:
     return [
         head,
         *(
-            f"{field.label}: the ERP holds {field.held or 'nothing'}; sent was "
+            f"{field.label}: the ERP holds {field.in_erp or 'nothing'}; sent was "
             f"{field.sent or 'nothing'}"
             for field in match.fields
         ),

@@ -185,7 +185,7 @@ def _match(match: Match) -> dict[str, object]:
         "fields": [
             {
                 "label": field.label,
-                "in_erp": field.held,
+                "in_erp": field.in_erp,
                 "sent": field.sent,
                 "differs": field.differs,
             }

@@ -27,7 +27,7 @@ class Compared:
     """One field of a match: the value in the ERP beside the value that was sent."""
 
     label: str
-    held: str
+    in_erp: str
     sent: str
     differs: bool
 

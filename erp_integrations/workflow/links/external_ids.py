@@ -34,6 +34,7 @@ from erpbridge.access.policy import Access
 from erpbridge.audit.services import Note, note
 from erpbridge.db.batches import chunks
 from erpbridge.db.bulk_update import write_rows
+from erpbridge.refusals import TAKEN
 
 # Characters, as many as the columns store.
 LONGEST_ID = 200
@@ -209,7 +210,7 @@ def _taken(kind: RecordType, changed: Mapping[int, _Change], access: Access) -> 
     # In order of the record ids: of two records that want one ID, the first gets it.
     for pk, change in sorted(changed.items()):
         if change.renamed and change.wanted and holders.setdefault(change.wanted, pk) != pk:
-            message = f"has already been taken by {holders[change.wanted]}"
+            message = f"{TAKEN} by {holders[change.wanted]}"
             problems[pk] = Problem("origin_id", "taken", message)
     return problems
 

@@ -51,7 +51,7 @@ def test_an_id_that_the_erp_holds_offers_link_instead_with_both_sides(
     assert "QUARRY1 is taken by Quarry and Sons in the ERP. Link instead" in page.text
     (match,) = page.context["matches"]
     assert match.same == ("Vendor ID",)
-    sides = {one.label: (one.held, one.sent) for one in match.fields}
+    sides = {one.label: (one.in_erp, one.sent) for one in match.fields}
     assert sides["Name"] == ("Quarry and Sons", "Quarry & Sons, LLC")
     assert sides["City"] == ("Salem", "")
     assert {one.label for one in match.fields if one.differs} == {"Name", "City", "Business phone"}
