@@ -11,7 +11,8 @@ T = TypeVar("T")
 CHUNK = 500
 
 
-def chunks(rows: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
+def chunks(rows: Sequence[T], size: int | None = None) -> Iterator[Sequence[T]]:
     """Yield ``rows`` in batches; without ``size`` they fit into one statement on every database."""
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]
+    step = size or CHUNK
+    for start in range(0, len(rows), step):
+        yield rows[start : start + step]

@@ -133,7 +133,7 @@ def test_linking_instead_asks_what_accepting_asks(
     for who, seen, erp_id, why in [
         (ada, sent_item.digest, "V-1", "You sent it yourself"),
         (pat, "old", "V-1", "It is not the revision you looked at"),
-        (pat, sent_item.digest, "V-9", "The ERP held no record 'V-9'"),
+        (pat, sent_item.digest, "V-9", "The ERP had no record 'V-9'"),
     ]:
         with pytest.raises(Refused, match=why):
             manual_resolution.link_instead(
