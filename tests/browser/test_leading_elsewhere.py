@@ -38,9 +38,11 @@ def test_it_waits_for_what_is_open_and_asks_what_becomes_of_the_links(
     expect(page.get_by_role("button", name="Change and test")).to_have_count(0)
     shoot(page, f"open-{width}")
 
+    form = page.url
     steps.decide([item], access_of(pat), vendor_id="QUARRY01")
-    steps.export(connected)
-    page.reload()
+    page.goto(f"{live_server.url}/accounts/{connected.account_id}/erp/items/{item.public_id}/")
+    expect(page.get_by_text("Synced", exact=True).first).to_be_visible()
+    page.goto(form)
     page.get_by_label("Ledger").fill(f"other-{connected.public_id.hex}")
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")

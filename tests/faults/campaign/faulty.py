@@ -262,7 +262,7 @@ def take_away(safeguard: str) -> None:
             host, port, 0, socket.SOCK_STREAM
         )
     elif safeguard == "key":
-        accept_services.Checks._flying = lambda self, keys: {}
+        accept_services.Checks._exporting = lambda self, keys: {}
 
 
 def drop_key_exclusion() -> None:
