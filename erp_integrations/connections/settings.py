@@ -123,7 +123,7 @@ def _on_its_way(setting: Setting, waiting: Sequence[tuple[RecordType, int]]) -> 
     return (
         f"{setting.label} cannot be changed now: {in_words(waiting)} may have reached the ERP "
         "through the current setting, and only through it can their results be read. Wait until "
-        "they are exported, resolve those that need a resolution, then change it."
+        "they are exported, answer those that need an answer, then change it."
     )
 
 

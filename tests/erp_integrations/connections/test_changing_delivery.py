@@ -50,7 +50,7 @@ def test_what_may_have_left_is_settled_the_way_it_left(connection, accepted_item
     assert why == (
         "Delivery cannot be changed now: 1 company may have reached the ERP through the current "
         "setting, and only through it can their results be read. Wait until they are exported, "
-        "resolve those that need a resolution, then change it."
+        "answer those that need an answer, then change it."
     )
 
 
