@@ -48,6 +48,7 @@ UNKNOWN = (
     (re.compile(r"\b(Work|Person) \d+"), r"\1 n"),
     (re.compile(r"taken by \d+"), "taken by id"),
     (re.compile(r"^item:\d+$"), "item:id"),
+    (re.compile(r"^/accounts/\d+/"), "/accounts/id/"),
     (re.compile(r"[A-Z][a-z]{2} \d{1,2}, \d{4} \d\d:\d\d [A-Z]+"), "time"),
 )
 UNTOLD = ("id", "time")
