@@ -17,6 +17,8 @@ from tests.every_call.writes import Scene
 
 pytestmark = [pytest.mark.django_db, pytest.mark.shared]
 ALWAYS = 10**6
+# Several tests, so that none takes half a minute.
+PARTS = 3
 
 
 @pytest.fixture
@@ -25,12 +27,13 @@ def scene(all_segments, account, ada, monkeypatch) -> Scene:
     return Scene(account, ada)
 
 
-def test_every_writing_call_is_done_again_after_a_conflict(scene, api):
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_writing_call_is_done_again_after_a_conflict(scene, api, part):
     problems = []
     with zeal_ignore(), conflicts.conflicts():
         shown = conflicts.columns()
         before = conflicts.contents(shown)
-        for operation in writes.distinct():
+        for operation in writes.distinct()[part::PARTS]:
             call = scene.call(operation)
             with conflicts.taken_back():
                 conflicts.arm(0, 0)

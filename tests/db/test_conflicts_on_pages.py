@@ -24,6 +24,8 @@ from tests.forms import Form, shown_in
 __all__ = ["ours"]
 pytestmark = [pytest.mark.django_db, pytest.mark.shared]
 ALWAYS = 10**6
+# Several tests, so that none takes half a minute.
+PARTS = 2
 
 
 @pytest.fixture
@@ -78,7 +80,8 @@ def sent(client: Client, where: str, data: dict[str, list[Any]]) -> Any:
     return client.post(where, data)
 
 
-def test_every_click_is_done_again_after_a_conflict(client_of, ada, places):
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_click_is_done_again_after_a_conflict(client_of, ada, places, part):
     client = client_of(ada)
     client.raise_request_exception = False
     problems: list[str] = []
@@ -86,7 +89,7 @@ def test_every_click_is_done_again_after_a_conflict(client_of, ada, places):
     with zeal_ignore(), conflicts.conflicts():
         shown = conflicts.columns()
         conflicts.arm(0, 0)
-        for name, where, data in list(clicks(client, places)):
+        for name, where, data in list(clicks(client, places))[part::PARTS]:
             before = conflicts.contents(shown)
             with conflicts.taken_back():
                 conflicts.arm(0, 0)
@@ -108,5 +111,5 @@ def test_every_click_is_done_again_after_a_conflict(client_of, ada, places):
             if left or refused.status_code != 503 or refused["Retry-After"] != "5":
                 problems.append(f"{name} for ever: {refused.status_code} {left}")
     # Those that the forms reach as they come; more only with what a person would type.
-    assert len(struck) > 40, sorted(struck)
+    assert len(struck) > 20, sorted(struck)
     assert problems == [], "\n".join(problems)
