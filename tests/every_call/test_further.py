@@ -5,7 +5,6 @@ After a change that is meant: ``ERPBRIDGE_FURTHER=anew``, and a look at the diff
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ from admin_wbs.models import Segment, SubJob
 from directory.company_fields import required_fields
 from erp_integrations.models import Item
 from erpbridge.access.policy import load
-from tests.every_call import writes
+from tests.every_call import golden, writes
 from tests.every_call.test_written import folded, lines_of
 from tests.every_call.writes import ITEMS, WBS, Call, Scene, further_pairs, in_list, in_project
 from tests.factories import CompanyFactory, CostCodeFactory
@@ -900,17 +899,18 @@ def scene(all_segments, account, ada) -> Scene:
     return found
 
 
-def test_each_further_call_does_what_the_file_says(scene, api):
+@pytest.mark.parametrize("part", range(golden.PARTS))
+def test_each_further_call_does_what_the_file_says(scene, api, part):
     operations = {
         f"{IN_PROJECT * one.of_project}{one.method} {one.name}": one for one in writes.distinct()
     }
     told = []
-    for key, make in FURTHER:
+    for key, make in FURTHER[part :: golden.PARTS]:
         operation, call = operations[key], make(scene)
-        told.append(f"{key} {call.query}".rstrip())
         with zeal_ignore():  # a sync of people stores each for itself
-            lines = [one for one in lines_of(scene, api, operation, call) if not LOCKS.match(one)]
-        told += [one for line in lines for one in folded(line)]
-    if os.environ.get("ERPBRIDGE_FURTHER") == "anew":
-        KEPT.write_text("\n".join(told) + "\n")
-    assert told == KEPT.read_text().splitlines()
+            lines = [
+                line for line in lines_of(scene, api, operation, call) if not LOCKS.match(line)
+            ]
+        block = [f"{key} {call.query}".rstrip()]
+        told.append(block + [part_of_line for line in lines for part_of_line in folded(line)])
+    golden.compare(KEPT, part, told, of=len(FURTHER), anew="ERPBRIDGE_FURTHER")

@@ -15,9 +15,9 @@ from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership
 from erpbridge.access.services.people import Levels
 from tests.every_call import writes
-from tests.every_call.scenes import account, ada, scene
 from tests.every_call.test_refusals import Watched, nothing_but_errors
 from tests.every_call.writes import Operation
+from tests.every_page.scenes import account, ada, scene
 
 __all__ = ["account", "ada", "scene"]
 

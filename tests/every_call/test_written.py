@@ -6,7 +6,6 @@ The calls are those of :mod:`tests.every_call.writes`. After a change that is me
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
@@ -21,7 +20,7 @@ from django.db.models import Model
 
 from tests.db.transactions import taken_back
 from tests.erp_integrations.dying import locking
-from tests.every_call import writes
+from tests.every_call import golden, writes
 from tests.every_call.test_refusals import WITHOUT_ETAG, send
 from tests.every_call.test_shown import written
 from tests.every_call.writes import Call, Operation, Scene
@@ -61,15 +60,16 @@ def scene(all_segments, account, ada) -> Scene:
     return Scene(account, ada)
 
 
-def test_each_writing_operation_does_what_the_file_says(scene, api):
+@pytest.mark.parametrize("part", range(golden.PARTS))
+def test_each_writing_operation_does_what_the_file_says(scene, api, part):
+    operations = writes.distinct()
     told = []
-    for operation in writes.distinct():
-        told += [f"{operation.method} {operation.name}{' in a project' * operation.of_project}"]
+    for operation in operations[part :: golden.PARTS]:
+        block = [f"{operation.method} {operation.name}{' in a project' * operation.of_project}"]
         for line in lines_of(scene, api, operation, scene.call(operation)):
-            told += folded(line)
-    if os.environ.get("ERPBRIDGE_WRITTEN") == "anew":
-        KEPT.write_text("\n".join(told) + "\n")
-    assert told == KEPT.read_text().splitlines()
+            block += folded(line)
+        told.append(block)
+    golden.compare(KEPT, part, told, of=len(operations), anew="ERPBRIDGE_WRITTEN")
 
 
 def folded(line: str) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.db.transactions import taken_back
-from tests.every_call.scenes import account, ada, scene
 from tests.every_call.test_rights import HOLDERS
+from tests.every_page.scenes import account, ada, scene
 from tests.every_page.test_written_pages import ELSEWHERE, addresses, person
 
 __all__ = ["account", "ada", "scene"]

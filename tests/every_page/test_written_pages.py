@@ -18,10 +18,10 @@ from django.urls import reverse
 
 from erpbridge.access.models import Membership, User
 from tests.db.transactions import taken_back
-from tests.every_call.scenes import account, ada, scene
 from tests.every_call.test_refusals import tables
 from tests.every_call.test_rights import HOLDERS
 from tests.every_call.writes import Scene
+from tests.every_page.scenes import account, ada, scene
 from tests.every_page.test_every_url import OF_ACCOUNTS
 from tests.factories import (
     ApplicationFactory,
