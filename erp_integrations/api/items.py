@@ -308,8 +308,8 @@ class Answer(ItemAction):
     def post(self, request: ApiRequest, pk: int, **path: object) -> JsonAnswer:
         """Link the item to the ERP's record, or queue it again as the same command.
 
-        :raises Invalid: if the ID cannot be one.
-        :raises ApiError: 409 if the item needs no answer, or another lookup is running.
+        :raises Invalid: if the ID cannot be one, or another is being looked up.
+        :raises ApiError: 409 if the item needs no answer.
         """
         item = self.as_seen(pk)
         key, why = self._answered(item, scope.body_of(request))
