@@ -119,7 +119,7 @@ class Desk:
             wrong = ErrorClass.AUTH_EXPIRED if ask.wrong_credentials else None
             self.refusal = wrong or REFUSED.get(ask.refused.status)
             return ask.refused
-        self.reported |= {report.ticket.partition(":")[2]: report.outcome for report in ask.reports}
+        self.reported |= {report.ticket.split(":", 1)[1]: report.outcome for report in ask.reports}
         self.seen |= {result.ticket: result.found for result in ask.seen}
         looks, self.looks = self.looks[: ask.take], self.looks[ask.take :]
         handed, self.waiting = self.waiting[: ask.take], self.waiting[ask.take :]
