@@ -130,7 +130,7 @@ def _confirm(
     elif not_arrived:
         messages.warning(
             request,
-            f"{count} were imported into the ERP. {not_arrived} were not, or have to be resolved.",
+            f"{count} were imported into the ERP. {not_arrived} were not, or need an answer.",
         )
     else:
         messages.success(request, f"All {count} of {file.name} were imported into the ERP.")
@@ -151,7 +151,7 @@ def _tell(request: ScopedRequest, linked: Linked, qualifier: str) -> None:
         messages.error(
             request,
             f"Not linked, because another record already has the ID of the list: {keys}. Correct "
-            "the list, or resolve each item on its own page.",
+            "the list, or answer on the page of each item.",
         )
 
 
