@@ -14,10 +14,10 @@ from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.models import Connection, Item
 from erp_integrations.models.record_types import RecordType
-from erp_integrations.web import scoped_urls
 from erp_integrations.web.acceptance_grid import VALUE, posted_values
 from erp_integrations.web.forms import CommonValuesForm
 from erp_integrations.web.item_list_views import back_to, chosen_items, kind_of, limited
+from erp_integrations.workflow import scoped_urls
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.accept.field_choices import Offers
 from erp_integrations.workflow.accept.services import Decision

@@ -12,7 +12,7 @@ from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.models import Item
 from erp_integrations.models.record_types import RecordType
-from erp_integrations.web import scoped_urls
+from erp_integrations.workflow import scoped_urls
 from erp_integrations.workflow.accept.field_choices import Offers
 from erpbridge.access.policy import Access
 from erpbridge.db.numbers import number

@@ -18,10 +18,11 @@ from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.models import AcceptanceDefault, Connection, Item
 from erp_integrations.models.record_types import RecordType, counted
-from erp_integrations.web import acceptance_grid, scoped_urls
+from erp_integrations.web import acceptance_grid
 from erp_integrations.web.acceptance_grid import posted_values
 from erp_integrations.web.forms import DefaultRuleForm
 from erp_integrations.web.item_list_views import back_to, chosen_items, kind_of, limited
+from erp_integrations.workflow import scoped_urls
 from erp_integrations.workflow.accept import default_rules as accept_default_rules
 from erp_integrations.workflow.accept import field_values
 from erp_integrations.workflow.accept import services as accept_services

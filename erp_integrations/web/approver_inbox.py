@@ -10,7 +10,7 @@ from erp_integrations.models import Item
 from erp_integrations.models.querysets import MOST_COUNTED, ItemQuerySet
 from erp_integrations.models.record_types import RecordType, record_types
 from erp_integrations.models.states import State, states_of_tab
-from erp_integrations.web import scoped_urls
+from erp_integrations.workflow import scoped_urls
 from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.ui.waiting import Waiting

@@ -13,7 +13,7 @@ from erp_integrations.models import Item, Request
 from erp_integrations.models.querysets import search
 from erp_integrations.models.record_types import RecordType, counted, record_type
 from erp_integrations.models.states import MOVING, ItemTab, State, states_of_tab
-from erp_integrations.web import scoped_urls
+from erp_integrations.workflow import scoped_urls
 from erp_integrations.workflow.badges import SENDER_BADGES
 from erp_integrations.workflow.bulk_requests import click_of
 from erpbridge.access.permissions import Permission

@@ -18,10 +18,10 @@ from erp_integrations.models import Item
 from erp_integrations.models.querysets import ItemQuerySet, capped, search, tab_counts
 from erp_integrations.models.record_types import RecordType, counted, record_types
 from erp_integrations.models.states import ItemTab
-from erp_integrations.web import scoped_urls, synced_records
+from erp_integrations.web import synced_records
 from erp_integrations.web.acceptance_grid import grid, posted_values
 from erp_integrations.web.forms import RejectForm
-from erp_integrations.workflow import parents
+from erp_integrations.workflow import parents, scoped_urls
 from erp_integrations.workflow.accept import field_values
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.badges import BADGES

@@ -16,9 +16,8 @@ from erp_integrations.connections import adapter_loading, wait_reasons
 from erp_integrations.models import Attempt, Item
 from erp_integrations.models.record_types import record_type
 from erp_integrations.models.states import DECIDABLE, MOVING, OPEN, STATES, State
-from erp_integrations.web import scoped_urls
 from erp_integrations.web.forms import AcceptanceForm, UnlinkForm, UseAnywayForm, WithdrawForm
-from erp_integrations.workflow import item_details, standing
+from erp_integrations.workflow import item_details, scoped_urls, standing
 from erp_integrations.workflow.accept import actions, lookup_job, manual_resolution, matches
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.accept.decision_forms import AnswerForm, ReasonForm
@@ -132,7 +131,7 @@ def _page(
         "reason": reason or ReasonForm(prefix="reject"),
         "answer": answer or _answer_form(lookup),
         "lookup": lookup,
-        "looking": job_pages.running(access, lookup_job.subject(item)),
+        "looking": job_pages.running(access, lookup.subject) if lookup else {},
         "in_erp": _seen_in_erp(item),
         "attempts": item.tries.order_by("-fence")[:20],
         # The ERP's answers word for word, only for those who configure the connection.

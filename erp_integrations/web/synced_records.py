@@ -11,8 +11,7 @@ from django.http import QueryDict
 from erp_integrations.models import Link
 from erp_integrations.models.querysets import LinkQuerySet
 from erp_integrations.models.record_types import RecordType, Sendable
-from erp_integrations.web import scoped_urls
-from erp_integrations.workflow import badges
+from erp_integrations.workflow import badges, scoped_urls
 from erp_integrations.workflow.badges import LINKED
 from erpbridge.access.policy import Access
 from erpbridge.db.folded_fields import has_words

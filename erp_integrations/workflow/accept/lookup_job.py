@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from django.urls import reverse
-
 from erp_integrations.models import Item
 from erp_integrations.models.states import State
+from erp_integrations.workflow import scoped_urls
 from erp_integrations.workflow.accept import manual_resolution
 from erp_integrations.workflow.accept.actions import ANSWER_THERE
 from erp_integrations.workflow.refusals import MovedOn
@@ -51,7 +50,7 @@ def link_named(item: Item, *, key: str, access: Access, why: str = "") -> Job | 
         access=access,
         subject=subject(item),
         title=f"Look up {key} in {item.connection.name}",
-        back=_page_of(item, access),
+        back=scoped_urls.to(access, "item", public_id=item.public_id),
         args=args,
     )
     if not is_new and job.args != args:
@@ -61,17 +60,14 @@ def link_named(item: Item, *, key: str, access: Access, why: str = "") -> Job | 
     return job
 
 
-def _page_of(item: Item, access: Access) -> str:
-    if access.project is None:
-        return reverse("erp:item", args=[item.account_id, item.public_id])
-    return reverse("erp:project_item", args=[item.account_id, access.project.pk, item.public_id])
-
-
 def latest(item: Item) -> Job | None:
     """Return the last lookup for the item, if it still runs, or failed since the last export."""
+    # Most items need no answer; they are shown without this query.
+    if State(item.state) not in ANSWER_THERE:
+        return None
     jobs = Job.objects.filter(account=item.account_id, subject=subject(item), kind=LOOK_UP_AND_LINK)
     job = jobs.order_by("-pk").first()
-    if job is None or State(item.state) not in ANSWER_THERE or job.args["fence"] != item.fence:
+    if job is None or job.args["fence"] != item.fence:
         return None
     return job if job.is_live or job.state == Job.State.FAILED else None
 
