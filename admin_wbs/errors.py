@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from erpbridge.refusals import Refused
 
 
@@ -26,23 +23,6 @@ class Stale(CodeRefused):
 
 class Locked(CodeRefused):
     """The code waits for accounting, or is in the ERP; the text says who sent it and when."""
-
-
-@dataclass(frozen=True)
-class Left:
-    """A code that a bulk action did not change, with the reason."""
-
-    code_id: int
-    label: str
-    why: str
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The result of a bulk action."""
-
-    done: int
-    left: Sequence[Left] = ()
 
 
 # Reason why a part of a project's budget code cannot be changed or deleted.

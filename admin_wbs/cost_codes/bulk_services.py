@@ -129,11 +129,11 @@ def _change(opened: CodeList, rows: Sequence[CodeRow], *, by: User) -> int:
     """
     by_id = {row.pk: row for row in rows if row.pk is not None}
     new_values = {pk: _values(row) for pk, row in by_id.items()}
-    changed, refusals = edits.change(opened, new_values, by=by)
-    for pk, refusal in refusals.items():
-        column, before = COLUMN[refusal.obstacle]
-        by_id[pk].refuse({column: [before + refusal.why]})
-    return changed
+    result = edits.change(opened, new_values, by=by)
+    for left in result.refused:
+        column, before = COLUMN[left.obstacle]
+        by_id[left.record_id].refuse({column: [before + left.why]})
+    return result.done
 
 
 def _values(row: CodeRow) -> dict[str, str]:

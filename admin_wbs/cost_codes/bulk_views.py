@@ -14,11 +14,12 @@ from admin_wbs.cost_codes import services as code_services
 from admin_wbs.cost_codes.list_views import visible_list
 from admin_wbs.cost_codes.table import matching
 from admin_wbs.erp import send as send_to_erp
-from admin_wbs.errors import CodeRefused, Outcome, Stale
+from admin_wbs.errors import CodeRefused, Stale
 from admin_wbs.models import CodeList
 from erpbridge.access.permissions import Permission
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.db.numbers import number, numbers
+from erpbridge.refusals import BulkResult, Left
 from erpbridge.ui.confirmation.bulk_confirm import NOTHING_TICKED, ask, must_ask
 
 ACTS = {
@@ -73,8 +74,8 @@ def _to_the_erp(
         return redirect(_back(request, code_list))
     require(access, RULES[verb])
     if verb == "retrieve":
-        outcome = send_to_erp.retrieve(code_list, access=access, ids=ids)
-        return redirect("erp:request", access.account.pk, outcome.request_id)
+        result = send_to_erp.retrieve(code_list, access=access, ids=ids)
+        return redirect("erp:request", access.account.pk, result.request_id)
     return _send(request, code_list, ids)
 
 
@@ -93,7 +94,7 @@ def _send(request: ScopedRequest, code_list: CodeList, ids: list[int] | None) ->
         return _ask_to_send(request, code_list, count)
     try:
         note = request.POST.get("note", "")
-        outcome = send_to_erp.send(code_list, access=access, seen=seen, ids=ids, note=note)
+        result = send_to_erp.send(code_list, access=access, seen=seen, ids=ids, note=note)
     except ValidationError as wrong:
         messages.error(request, f"Nothing was sent. {' '.join(wrong.messages)}")
         return redirect(_back(request, code_list))
@@ -106,7 +107,7 @@ def _send(request: ScopedRequest, code_list: CodeList, ids: list[int] | None) ->
             f"One click takes {most:,} of the {button.count:,} codes; send again for the rest."
         )
         messages.warning(request, message)
-    return redirect("erp:request", access.account.pk, outcome.request_id)
+    return redirect("erp:request", access.account.pk, result.request_id)
 
 
 def _ask_to_send(request: ScopedRequest, code_list: CodeList, count: int) -> HttpResponse:
@@ -135,15 +136,15 @@ def _change(
             messages.error(request, f"Nothing was deleted. {send_to_erp.changed_since(code_list)}")
             return redirect(_back(request, code_list))
     try:
-        outcome = ACTS[action](code_list, ids, by=request.user)
+        result = ACTS[action](code_list, ids, by=request.user)
     except CodeRefused as refused:
         messages.error(request, str(refused))
         return redirect(_back(request, code_list))
-    if outcome.done:
-        messages.success(request, f"{_counted(outcome.done)} {DONE[action]}.")
-    if not outcome.left:
+    if result.done:
+        messages.success(request, f"{_counted(result.done)} {DONE[action]}.")
+    if not result.refused:
         return redirect(_back(request, code_list))
-    return _result(request, code_list, action, outcome)
+    return _result(request, code_list, action, result)
 
 
 def _ask(request: ScopedRequest, code_list: CodeList, ids: list[int]) -> HttpResponse:
@@ -171,14 +172,14 @@ def _ask(request: ScopedRequest, code_list: CodeList, ids: list[int]) -> HttpRes
 
 
 def _result(
-    request: ScopedRequest, code_list: CodeList, action: str, outcome: Outcome
+    request: ScopedRequest, code_list: CodeList, action: str, result: BulkResult[Left]
 ) -> HttpResponse:
     context = {
         "list": code_list,
         "action": action,
-        "heading": f"{_counted(len(outcome.left))} not {DONE[action]}",
-        "left": outcome.left[:MOST_REASONS],
-        "more": max(0, len(outcome.left) - MOST_REASONS),
+        "heading": f"{_counted(len(result.refused))} not {DONE[action]}",
+        "refused": result.refused[:MOST_REASONS],
+        "more": max(0, len(result.refused) - MOST_REASONS),
         "back": _back(request, code_list),
     }
     return render(request, "wbs/many_result.html", context)

@@ -24,6 +24,7 @@ from erp_integrations import sendable
 from erpbridge.access.models import User
 from erpbridge.audit.services import Note, Verb, changes, note
 from erpbridge.db.batches import chunks
+from erpbridge.refusals import BulkResult, Left
 
 KNOWN = "The ERP knows it, or a code under it, by this code."
 USED = "It, or a code under it, is in use on project {}."
@@ -48,47 +49,53 @@ class Obstacle(Enum):
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """Why one code of a bulk edit was not changed."""
+class LeftCode(Left):
+    """A code that was not changed; ``obstacle`` is the kind of the reason."""
 
     obstacle: Obstacle
-    why: str
 
 
 def change(
     code_list: CodeList, new_values: Mapping[int, Mapping[str, str]], *, by: User | None
-) -> tuple[int, dict[int, Refusal]]:
+) -> BulkResult[LeftCode]:
     """Change codes of a list that the caller has locked, each of them completely or not at all.
 
     The caller has cleaned the texts, and touches the list afterwards.
 
     :param new_values: code id -> new values of ``code``, ``description`` or both.
-    :returns: how many codes were changed, and code id -> why it was not.
     """
     differences = _differences(code_list, new_values)
     if not differences:
-        return 0, {}
+        return BulkResult(0)
     renamed = {pk: new_values[pk]["code"] for pk in differences if "code" in differences[pk]}
     # The list is locked, so no code comes under them meanwhile.
     family_ids = _family_ids(code_list, renamed)
     # From here on nobody sends one of these codes, so what is checked stays true until the end.
     codes = _locked_rows({*differences, *family_ids})
-    refusals = _in_hands([codes[pk] for pk in differences])
-    fixed = fixed_codes([codes[pk] for pk in renamed if pk not in refusals])
-    refusals |= {pk: Refusal(Obstacle.FIXED, why) for pk, why in fixed.items()}
+    locked = _locked_codes([codes[pk] for pk in differences])
+    fixed = fixed_codes([codes[pk] for pk in renamed if pk not in locked])
     paths, taken = moves.rename(
         code_list.codes.all(),
         [codes[pk] for pk in family_ids],
-        {pk: code for pk, code in renamed.items() if pk not in refusals},
+        {pk: code for pk, code in renamed.items() if pk not in {*locked, *fixed}},
     )
-    refusals |= {pk: Refusal(Obstacle.TAKEN, why) for pk, why in taken.items()}
-    changed = {pk: pairs for pk, pairs in differences.items() if pk not in refusals}
+    refused = tuple(
+        LeftCode(pk, str(codes[pk]), why, obstacle)
+        for obstacle, reasons in (
+            (Obstacle.LOCKED, locked),
+            (Obstacle.FIXED, fixed),
+            (Obstacle.TAKEN, taken),
+        )
+        for pk, why in reasons.items()
+    )
+    refused_ids = {left.record_id for left in refused}
+    changed = {pk: pairs for pk, pairs in differences.items() if pk not in refused_ids}
     for pk in changed:
         codes[pk].description = new_values[pk].get("description", codes[pk].description)
     moves.take_paths(codes.values(), paths)
     _write([codes[pk] for pk in sorted({*changed, *paths})])
     _note(code_list, {pk: codes[pk] for pk in changed}, changed, by=by)
-    return len(changed), refusals
+    return BulkResult(len(changed), refused)
 
 
 def fixed_codes(codes: Sequence[CostCode]) -> dict[int, str]:
@@ -141,12 +148,12 @@ def _locked_rows(ids: Iterable[int]) -> dict[int, CostCode]:
     return {code.pk: code for batch in chunks(sorted(ids)) for code in rows.filter(pk__in=batch)}
 
 
-def _in_hands(codes: Iterable[CostCode]) -> dict[int, Refusal]:
+def _locked_codes(codes: Iterable[CostCode]) -> dict[int, str]:
     """Code id -> why it cannot be changed at all."""
     locked = [code for code in codes if sendable.is_locked(code)]
     locks = sendable.locks(CODE, locked) if locked else {}
     messages = {pk: lock.message for pk, lock in locks.items()}
-    return {code.pk: Refusal(Obstacle.LOCKED, messages.get(code.pk, WAITS)) for code in locked}
+    return {code.pk: messages.get(code.pk, WAITS) for code in locked}
 
 
 def _paths(codes: CostCodeQuerySet) -> Paths:

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from admin_wbs.cost_codes import edits, list_services
-from admin_wbs.errors import CodeRefused, Locked, Outcome, Stale
+from admin_wbs.errors import CodeRefused, Locked, Stale
 from admin_wbs.models import CodeList, CostCode, ProjectCostCode
 from admin_wbs.models.full_code import MOST_TIERS, full_code
 from admin_wbs.models.node import BATCH
@@ -31,6 +31,7 @@ from erpbridge.audit.services import Note, Verb, changes, note
 from erpbridge.db.batches import chunks
 from erpbridge.db.text import key, keys
 from erpbridge.json_values import Json
+from erpbridge.refusals import BulkResult, Left
 
 ENTITY = list_services.CODE
 MOST_NAMED = 3
@@ -123,9 +124,8 @@ def edit(code: CostCode, *, values: Mapping[str, str], seen: int, by: User) -> C
     for name, value in cleaned.items():
         setattr(stored, name, value)
     _check_values(stored)
-    _changed, refusals = edits.change(opened, {code.pk: cleaned}, by=by)
-    if code.pk in refusals:
-        raise _exception(refusals[code.pk], label)
+    for refused in edits.change(opened, {code.pk: cleaned}, by=by).refused:
+        raise _exception(refused, label)
     list_services.touch(opened, by=by)
     stored.refresh_from_db()
     return stored
@@ -140,15 +140,14 @@ def store_descriptions(code_list: CodeList, texts: Mapping[int, str], *, by: Use
         transaction is rolled back, so that none is changed.
     """
     new_values = {pk: {"description": text} for pk, text in texts.items()}
-    _changed, refusals = edits.change(code_list, new_values, by=by)
-    if refusals:
+    if edits.change(code_list, new_values, by=by).refused:
         raise Locked("One of the codes waits for accounting or is being exported by now.")
 
 
 @transaction.atomic
 def deactivate(
     code_list: CodeList, ids: Iterable[int], *, by: User, also: Sequence[CodeList] = ()
-) -> Outcome:
+) -> BulkResult[Left]:
     """Make codes inactive: they are not offered to projects any more, and not sent.
 
     A code stays active while codes under it are active.
@@ -164,7 +163,7 @@ def deactivate(
 @transaction.atomic
 def reactivate(
     code_list: CodeList, ids: Iterable[int], *, by: User, also: Sequence[CodeList] = ()
-) -> Outcome:
+) -> BulkResult[Left]:
     """Make codes active again. A code under an inactive one stays inactive.
 
     ``also`` and errors: see :func:`deactivate`.
@@ -176,7 +175,7 @@ def reactivate(
 @transaction.atomic
 def delete(
     code_list: CodeList, ids: Iterable[int], *, by: User, also: Sequence[CodeList] = ()
-) -> Outcome:
+) -> BulkResult[Left]:
     """Delete codes that were never used, the deepest first.
 
     ``also`` and errors: see :func:`deactivate`.
@@ -184,7 +183,7 @@ def delete(
     return _delete(code_list, _opened(code_list, also, ids, by=by), by=by)
 
 
-def delete_unused(code_list: CodeList, ids: Iterable[int], *, by: User) -> Outcome:
+def delete_unused(code_list: CodeList, ids: Iterable[int], *, by: User) -> BulkResult[Left]:
     """:func:`delete` for callers that have locked and touched the list themselves."""
     return _delete(code_list, chosen(code_list.codes.all(), ids), by=by)
 
@@ -197,7 +196,9 @@ def _opened(
     return chosen(CostCode.objects.filter(list__in=lists), ids)
 
 
-def _delete(code_list: CodeList, chosen_codes: Mapping[int, CostCode], *, by: User) -> Outcome:
+def _delete(
+    code_list: CodeList, chosen_codes: Mapping[int, CostCode], *, by: User
+) -> BulkResult[Left]:
     kept = {**_used(chosen_codes), **_locked(chosen_codes)}
     sorted_out = to_delete(CostCode.objects.all(), chosen_codes, noun="Codes", kept=kept)
     codes = sorted_out.allowed
@@ -213,7 +214,7 @@ def _delete(code_list: CodeList, chosen_codes: Mapping[int, CostCode], *, by: Us
     # Parents may have lost their last child; is_group is part of their payload.
     parents = {code.parent_id for code in codes if code.parent_id is not None}
     sendable.note_edits(ENTITY, code_list.account_id, sorted(parents - set(data)))
-    return Outcome(len(codes), sorted_out.left)
+    return BulkResult(len(codes), sorted_out.refused)
 
 
 def _used(codes: Mapping[int, CostCode]) -> dict[int, str]:
@@ -299,13 +300,13 @@ def _check_values(code: CostCode) -> None:
     code.full_clean(exclude=["path", "full_code", "sort_path"], validate_constraints=False)
 
 
-def _exception(refusal: edits.Refusal, full_code: str) -> CodeRefused | ValidationError:
-    """What :func:`edit` raises for the refusal of the one code that it changes."""
-    if refusal.obstacle is edits.Obstacle.LOCKED:
-        return Locked(refusal.why)
-    if refusal.obstacle is edits.Obstacle.TAKEN:
-        return ValidationError({"code": refusal.why})
-    return CodeRefused(f"The code {full_code} cannot be changed. {refusal.why}", field="code")
+def _exception(left: edits.LeftCode, full_code: str) -> CodeRefused | ValidationError:
+    """What :func:`edit` raises if the one code that it changes was refused."""
+    if left.obstacle is edits.Obstacle.LOCKED:
+        return Locked(left.why)
+    if left.obstacle is edits.Obstacle.TAKEN:
+        return ValidationError({"code": left.why})
+    return CodeRefused(f"The code {full_code} cannot be changed. {left.why}", field="code")
 
 
 def _locked(code_ids: Iterable[int]) -> dict[int, str]:
@@ -318,7 +319,7 @@ def _locked(code_ids: Iterable[int]) -> dict[int, str]:
     return reasons
 
 
-def _switch(sorted_out: Sorted[CostCode], *, active: bool, by: User) -> Outcome:
+def _switch(sorted_out: Sorted[CostCode], *, active: bool, by: User) -> BulkResult[Left]:
     codes = sorted_out.allowed
     switch(CostCode.objects.all(), codes, active=active)
     data = {"changes": {"is_active": [not active, active]}}
@@ -330,7 +331,7 @@ def _switch(sorted_out: Sorted[CostCode], *, active: bool, by: User) -> Outcome:
         ]
         note(account_id, notes, by=by)
         sendable.note_edits(ENTITY, account_id, [code.pk for code in codes])
-    return Outcome(len(codes), sorted_out.left)
+    return BulkResult(len(codes), sorted_out.refused)
 
 
 def _note(code: CostCode, verb: Verb, *, data: Mapping[str, Json]) -> Note:

@@ -103,6 +103,6 @@ def _refuse(check: Usage, *, with_below: bool, delete: bool) -> None:
 
 
 def _delete(code: CostCode, ids: Sequence[int], *, by: User) -> None:
-    outcome = code_services.delete_unused(code.list, ids, by=by)
-    if outcome.left:
-        raise CodeRefused(f"{outcome.left[0].label} cannot be deleted. {outcome.left[0].why}")
+    result = code_services.delete_unused(code.list, ids, by=by)
+    if result.refused:
+        raise CodeRefused(f"{result.refused[0].label} cannot be deleted. {result.refused[0].why}")

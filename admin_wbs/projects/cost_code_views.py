@@ -146,16 +146,16 @@ def remove(request: ScopedRequest) -> HttpResponseBase:
     if not ids:
         messages.warning(request, NOTHING_TICKED)
         return redirect(_home(request))
-    outcome = cost_codes.remove(ids, project=project_of(request), by=request.user)
-    if outcome.done:
-        plural = "" if outcome.done == 1 else "s"
-        messages.success(request, f"{outcome.done:,} cost code{plural} removed from the project.")
-    elif not outcome.left:
+    result = cost_codes.remove(ids, project=project_of(request), by=request.user)
+    if result.done:
+        plural = "" if result.done == 1 else "s"
+        messages.success(request, f"{result.done:,} cost code{plural} removed from the project.")
+    elif not result.refused:
         messages.info(request, "The ticked cost codes are not on the project any more.")
-    for item in outcome.left[:5]:
+    for item in result.refused[:5]:
         messages.warning(request, f"{item.label} stays. {item.why}")
-    if len(outcome.left) > 5:
-        messages.warning(request, f"{len(outcome.left) - 5:,} more stay for the same reason.")
+    if len(result.refused) > 5:
+        messages.warning(request, f"{len(result.refused) - 5:,} more stay for the same reason.")
     return redirect(_home(request))
 
 

@@ -12,7 +12,6 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from admin_wbs.cost_codes import list_services
-from admin_wbs.errors import Left, Outcome
 from admin_wbs.models import CodeList, CostCode, ProjectCostCode, WbsCodeItem
 from admin_wbs.models.node import BATCH
 from admin_wbs.models.querysets.cost_codes import CostCodeQuerySet
@@ -20,6 +19,7 @@ from erpbridge.access.models import Project, User
 from erpbridge.audit.services import Note, Verb, note
 from erpbridge.db.batches import chunks
 from erpbridge.json_values import Json
+from erpbridge.refusals import BulkResult, Left
 
 ENTITY = "project_cost_code"
 
@@ -107,7 +107,7 @@ def add_missing(code_list: CodeList, *, project: Project, by: User, most: int) -
 
 
 @transaction.atomic
-def remove(ids: Iterable[int], *, project: Project, by: User) -> Outcome:
+def remove(ids: Iterable[int], *, project: Project, by: User) -> BulkResult[Left]:
     """Remove codes from a project.
 
     A code stays while a budget code uses it, or codes under it are on the project.
@@ -131,7 +131,7 @@ def remove(ids: Iterable[int], *, project: Project, by: User) -> Outcome:
     for chunk in chunks(row_ids):
         ProjectCostCode.objects.filter(pk__in=chunk).delete()
     _note(project, [row.cost_code for row in to_remove.values()], Verb.REMOVED, by=by)
-    return Outcome(len(row_ids), tuple(sorted(left, key=lambda item: item.label)))
+    return BulkResult(len(row_ids), tuple(sorted(left, key=lambda item: item.label)))
 
 
 def gone_inactive(project: Project) -> QuerySet[CostCode]:

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from admin_wbs.errors import Outcome, SegmentRefused
+from admin_wbs.errors import SegmentRefused
 from admin_wbs.models import Segment, SegmentItem
 from admin_wbs.segments import items as segment_items
 from admin_wbs.segments.forms import ItemForm
@@ -18,6 +18,7 @@ from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.db.numbers import number, numbers
+from erpbridge.refusals import BulkResult, Left
 from erpbridge.ui import page_params
 from erpbridge.ui.confirmation.bulk_confirm import NOTHING_TICKED
 from erpbridge.ui.listing import list_page
@@ -202,13 +203,13 @@ def _ask(request: ScopedRequest, ids: list[int], *, back: str) -> HttpResponse:
     return render(request, "parts/confirm.html", context)
 
 
-def _tell(request: ScopedRequest, done: str, outcome: Outcome) -> None:
-    if outcome.done:
-        plural = "" if outcome.done == 1 else "s"
-        messages.success(request, f"{done} {outcome.done:,} item{plural}.")
-    elif not outcome.left:
+def _tell(request: ScopedRequest, done: str, result: BulkResult[Left]) -> None:
+    if result.done:
+        plural = "" if result.done == 1 else "s"
+        messages.success(request, f"{done} {result.done:,} item{plural}.")
+    elif not result.refused:
         messages.info(request, "The ticked items are not there any more.")
-    for item in outcome.left:
+    for item in result.refused:
         messages.error(request, f"{item.label}: {item.why}")
 
 

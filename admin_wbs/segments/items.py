@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from admin_wbs.errors import INSTEAD, Outcome, SegmentRefused, StaleItem
+from admin_wbs.errors import INSTEAD, SegmentRefused, StaleItem
 from admin_wbs.models import Segment, SegmentItem, WbsCodeItem
 from admin_wbs.models.full_code import MOST_TIERS
 from admin_wbs.models.node import BATCH, SHAPE
@@ -27,6 +27,7 @@ from admin_wbs.tree.bulk_rules import (
 from erpbridge.access.models import User
 from erpbridge.audit.services import Note, Verb, changes, note
 from erpbridge.json_values import Json
+from erpbridge.refusals import BulkResult, Left
 
 ITEM = "segment_item"
 
@@ -89,7 +90,7 @@ def edit(item: SegmentItem, *, values: Mapping[str, str], seen: int, by: User) -
 
 
 @transaction.atomic
-def deactivate(segment: Segment, ids: Iterable[int], *, by: User) -> Outcome:
+def deactivate(segment: Segment, ids: Iterable[int], *, by: User) -> BulkResult[Left]:
     """Make items inactive: not offered any more. An item stays while items under it are active."""
     stored = _locked(segment)
     rows = SegmentItem.objects.all()
@@ -98,7 +99,7 @@ def deactivate(segment: Segment, ids: Iterable[int], *, by: User) -> Outcome:
 
 
 @transaction.atomic
-def reactivate(segment: Segment, ids: Iterable[int], *, by: User) -> Outcome:
+def reactivate(segment: Segment, ids: Iterable[int], *, by: User) -> BulkResult[Left]:
     """Make items active again. An item under an inactive one stays inactive."""
     stored = _locked(segment)
     selection = to_reactivate(chosen(stored.items.all(), ids))
@@ -106,7 +107,7 @@ def reactivate(segment: Segment, ids: Iterable[int], *, by: User) -> Outcome:
 
 
 @transaction.atomic
-def delete(segment: Segment, ids: Iterable[int], *, by: User) -> Outcome:
+def delete(segment: Segment, ids: Iterable[int], *, by: User) -> BulkResult[Left]:
     """Delete items that nothing uses, the deepest first."""
     stored = _locked(segment)
     rows = SegmentItem.objects.all()
@@ -116,7 +117,7 @@ def delete(segment: Segment, ids: Iterable[int], *, by: User) -> Outcome:
     sorted_out = to_delete(rows, items, noun="Items", kept=kept)
     delete_deepest_first(rows, sorted_out.allowed)
     note(stored.account_id, [_note(item, Verb.DELETED) for item in sorted_out.allowed], by=by)
-    return Outcome(len(sorted_out.allowed), sorted_out.left)
+    return BulkResult(len(sorted_out.allowed), sorted_out.refused)
 
 
 def _used(items: Iterable[SegmentItem]) -> set[int]:
@@ -176,11 +177,11 @@ def _rename(segment: Segment, family: Sequence[SegmentItem], code: str) -> None:
 
 def _switch(
     segment: Segment, sorted_out: Sorted[SegmentItem], *, active: bool, by: User
-) -> Outcome:
+) -> BulkResult[Left]:
     switch(SegmentItem.objects.all(), sorted_out.allowed, active=active)
     data = {"changes": {"is_active": [not active, active]}}
     note(segment.account_id, [_note(item, Verb.EDITED, data) for item in sorted_out.allowed], by=by)
-    return Outcome(len(sorted_out.allowed), sorted_out.left)
+    return BulkResult(len(sorted_out.allowed), sorted_out.refused)
 
 
 def _note(item: SegmentItem, verb: Verb, data: Mapping[str, Json] | None = None) -> Note:

@@ -12,10 +12,10 @@ from django.db import models
 from django.db.models import F
 from django.db.models.functions import Now
 
-from admin_wbs.errors import Left
 from admin_wbs.models.node import T
 from erpbridge.db.batches import chunks
 from erpbridge.db.bulk_update import lock_rows
+from erpbridge.refusals import Left
 
 NOTHING: Mapping[int, str] = MappingProxyType({})
 
@@ -25,7 +25,7 @@ class Sorted(Generic[T]):
     """The chosen rows that an action may change, and the others with the reason."""
 
     allowed: Sequence[T]
-    left: tuple[Left, ...]
+    refused: tuple[Left, ...]
 
 
 def chosen(rows: models.QuerySet[T], ids: Iterable[int]) -> dict[int, T]:

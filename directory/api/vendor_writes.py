@@ -238,10 +238,11 @@ class Writes(Records):
 
     def _update(self, rows: Sequence[tuple[SyncRow, Values]]) -> None:
         changes = {row.pk: values for row, values in rows if row.pk is not None}
-        refused = edit_many(changes, account=self.access.account, by=self.access.user)
+        result = edit_many(changes, account=self.access.account, by=self.access.user)
+        reasons = {left.record_id: left.why for left in result.refused}
         for row, _values in rows:
-            if row.pk in refused:
-                row.refuse({"base": [refused[row.pk]]})
+            if row.pk in reasons:
+                row.refuse({"base": [reasons[row.pk]]})
 
     def _create(self, rows: Sequence[tuple[SyncRow, Values]]) -> None:
         if not rows:

@@ -19,6 +19,7 @@ from erpbridge.access.models import Account, Membership, User
 from erpbridge.audit.services import Changes, Note, Verb, changes, note
 from erpbridge.db.bulk_update import write_rows
 from erpbridge.json_values import Json
+from erpbridge.refusals import BulkResult, Left
 
 Values = Mapping[str, Any]
 FOREIGN = frozenset({"parent", "primary_contact", "contract_signer"})
@@ -28,19 +29,18 @@ Related = Mapping[str, Mapping[int, Sequence[object]]]
 
 
 @transaction.atomic
-def edit_many(new_values: Mapping[int, Values], *, account: Account, by: User) -> dict[int, str]:
+def edit_many(new_values: Mapping[int, Values], *, account: Account, by: User) -> BulkResult[Left]:
     """Change the fields that differ, of each company that can be edited now.
 
     The rows are locked first, so that no concurrent edit is overwritten. Fields that are not in the
     values stay as they are. The values may contain ``is_active``.
 
     :param new_values: company id -> checked values; ``trades``, ``bid_contacts`` as lists of rows.
-    :returns: company id -> why it was not changed.
     """
     rows = Company.objects.filter(account=account, pk__in=list(new_values))
     companies = list(rows.select_for_update(of=("self",), no_key=True).order_by("pk"))
-    refused = _locked(companies) | _with_people(companies, new_values)
-    edited = [company for company in companies if company.pk not in refused]
+    reasons = _locked(companies) | _with_people(companies, new_values)
+    edited = [company for company in companies if company.pk not in reasons]
     related = _related(edited, new_values)
     differences = {
         company.pk: _change(company, new_values[company.pk], related) for company in edited
@@ -50,7 +50,11 @@ def edit_many(new_values: Mapping[int, Values], *, account: Account, by: User) -
     _set_relations(changed, new_values, differences)
     note(account.pk, [_event(company, differences[company.pk]) for company in changed], by=by)
     sendable.note_edits(ENTITY, account.pk, [company.pk for company in changed])
-    return refused
+    refused = [company for company in companies if company.pk in reasons]
+    return BulkResult(
+        len(changed),
+        tuple(Left(company.pk, company.name, reasons[company.pk]) for company in refused),
+    )
 
 
 def _locked(companies: Sequence[Company]) -> dict[int, str]:

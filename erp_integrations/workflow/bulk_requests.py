@@ -17,7 +17,8 @@ from erp_integrations.adapters.base import Problem
 from erp_integrations.models import Request
 from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
-from erpbridge.db.busy import BUSY, Trouble, is_conflict, retried, trouble_of
+from erpbridge.db.busy import BUSY, is_conflict, retried, trouble_of
+from erpbridge.refusals import BulkResult
 from erpbridge.request_id import current_request_id
 
 
@@ -33,8 +34,6 @@ class Refusal:
 # Attempts of a batch while the database is busy. Each attempt has waited before it fails, for as
 # long as the database connection is configured to wait for a lock.
 TRIES = 3
-# How many records were taken, and the refused ones.
-Result = tuple[int, Sequence[Refusal]]
 
 
 class RefusedProblem(TypedDict):
@@ -54,13 +53,11 @@ class RefusedRow(TypedDict):
     problems: list[RefusedProblem]
 
 
-@dataclass(frozen=True)
-class Done:
-    """The result of a bulk request: how many records were taken, and which were refused."""
+@dataclass(frozen=True, kw_only=True)
+class Done(BulkResult[Refusal]):
+    """The result of a bulk request, with the id of the stored :class:`Request`."""
 
     request_id: UUID
-    done: int
-    refused: tuple[Refusal, ...]
 
 
 def record_click(
@@ -86,7 +83,7 @@ def carry_out(
     entity: str,
     verb: Request.Verb,
     batches: Iterable[Sequence[int]],
-    do: Callable[[Sequence[int], Request], Result],
+    do: Callable[[Sequence[int], Request], BulkResult[Refusal]],
     labels: Callable[[Sequence[int]], Mapping[int, str]],
 ) -> tuple[Request, Done]:
     """Carry out a bulk request, each batch of ids in its own transaction.
@@ -94,7 +91,7 @@ def carry_out(
     An exception in the first batch is raised, and nothing is stored. Later batches are retried
     while the database is busy; if it stays busy or its disk is full, their records are refused.
 
-    :param do: processes one batch; returns how many records were taken, and the refused ones.
+    :param do: processes one batch.
     :param labels: record id -> label of the records of a batch, for these refusals.
     """
     # One transaction for ten thousand records would block all other writers until it ends.
@@ -104,36 +101,36 @@ def carry_out(
     # The request is created in the transaction of the first batch, so that it does not exist if
     # that batch fails. The items of the batch refer to it, so its numbers are saved after them.
     @retried
-    def begin() -> tuple[Request, int, Sequence[Refusal]]:
+    def begin() -> tuple[Request, BulkResult[Refusal]]:
         with transaction.atomic():
             click = record_click(access, entity=entity, verb=verb, done=0, refused=[])
-            done, refused = do(first, click)
-            _finish(click, done=done, refused=refused)
-        return click, done, refused
+            first_result = do(first, click)
+            _finish(click, first_result)
+        return click, first_result
 
-    click, done, refused = begin()
+    click, total = begin()
     for batch in later:
-        taken, problems = _patiently(batch, click, do, labels)
-        done, refused = done + taken, [*refused, *problems]
-        # The batch is committed, so an error here must not fail the request. The numbers are
-        # totals: the next batch saves these as well.
-        with suppress(OperationalError):
-            _finish(click, done=done, refused=refused)
-    return click, Done(click.pk, done, tuple(refused))
+        total = _patiently(batch, click, total, do, labels)
+    return click, Done(done=total.done, refused=total.refused, request_id=click.pk)
 
 
 def _patiently(
     batch: Sequence[int],
     click: Request,
-    do: Callable[[Sequence[int], Request], Result],
+    total: BulkResult[Refusal],
+    do: Callable[[Sequence[int], Request], BulkResult[Refusal]],
     labels: Callable[[Sequence[int]], Mapping[int, str]],
-) -> Result:
+) -> BulkResult[Refusal]:
+    """Carry out a further batch; returns the new total, which is stored with the batch."""
+
     # ``retried`` repeats the transaction after a conflict; the loop below repeats it while the
     # database is busy for other reasons.
     @retried
-    def carry_out_batch() -> Result:
+    def carry_out_batch() -> BulkResult[Refusal]:
         with transaction.atomic():
-            return do(batch, click)
+            new_total = total + do(batch, click)
+            _finish(click, new_total)
+        return new_total
 
     trouble = BUSY
     for _attempt in range(TRIES):
@@ -147,16 +144,18 @@ def _patiently(
             # A full disk does not go away within seconds, and conflicts were retried already.
             if trouble is not BUSY or is_conflict(error):
                 break
-    return 0, _not_now(labels(batch), trouble)
-
-
-def _not_now(labels: Mapping[int, str], trouble: Trouble) -> list[Refusal]:
     problem = Problem("database", "busy", trouble.text)
-    return [Refusal(pk, label, (problem,)) for pk, label in labels.items()]
+    refused = tuple(Refusal(pk, label, (problem,)) for pk, label in labels(batch).items())
+    new_total = total + BulkResult(0, refused)
+    # Earlier batches are committed, so an error here must not fail the request. The next batch
+    # stores its total again.
+    with suppress(OperationalError):
+        _finish(click, new_total)
+    return new_total
 
 
-def _finish(click: Request, *, done: int, refused: Sequence[Refusal]) -> None:
-    click.done, click.refused = done, _rows(refused)
+def _finish(click: Request, total: BulkResult[Refusal]) -> None:
+    click.done, click.refused = total.done, _rows(total.refused)
     click.save(update_fields=["done", "refused"])
 
 

@@ -206,9 +206,9 @@ class OneCode(CodeView, Shown[CostCode]):
         # Now, because there is nothing to show afterwards.
         response = self.show(pk)
         with refusals():
-            outcome = code_services.delete(stored.list, [pk], by=self.access.user)
-        if outcome.left:
-            raise Invalid({"base": [outcome.left[0].why]})
+            result = code_services.delete(stored.list, [pk], by=self.access.user)
+        if result.refused:
+            raise Invalid({"base": [result.refused[0].why]})
         return response
 
 

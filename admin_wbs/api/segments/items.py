@@ -20,7 +20,6 @@ from admin_wbs.api.segments.schemas import DeletedItems, WbsItem
 from admin_wbs.api.segments.segments import ID, Kind, WbsView
 from admin_wbs.cost_codes import services as code_services
 from admin_wbs.cost_types import services as cost_type_services
-from admin_wbs.errors import Outcome
 from admin_wbs.models import (
     CodeList,
     CostCode,
@@ -31,6 +30,7 @@ from admin_wbs.models import (
     SubJob,
 )
 from admin_wbs.segments import items as segment_items
+from erpbridge.refusals import BulkResult, Left
 from erpbridge.rest.errors import Invalid, Malformed
 from erpbridge.rest.pagination import Listing, Shape
 from erpbridge.rest.requests import bodies, scope
@@ -187,7 +187,7 @@ class ItemView(WbsView[Item]):
             raise Malformed(errors)
         return ids
 
-    def delete_items(self, ids: Sequence[int]) -> list[Outcome]:
+    def delete_items(self, ids: Sequence[int]) -> list[BulkResult[Left]]:
         """Delete unused items. :raises Invalid: for cost types and sub jobs."""
         by = self.access.user
         if self.segment.is_custom:
@@ -195,7 +195,7 @@ class ItemView(WbsView[Item]):
         lists = self._lists(ids)
         return [code_services.delete(lists[0], ids, by=by, also=lists[1:])] if lists else []
 
-    def switch_items(self, ids: Sequence[int], *, active: bool) -> list[Outcome]:
+    def switch_items(self, ids: Sequence[int], *, active: bool) -> list[BulkResult[Left]]:
         """Activate or deactivate items. :raises Invalid: for cost types and sub jobs."""
         by = self.access.user
         if self.segment.is_custom:
@@ -315,7 +315,7 @@ class OneCompanyItem(OneItem):
             if isinstance(stored, CostType):
                 cost_type_services.delete(stored, by=self.access.user)
             else:
-                left = [item for outcome in self.delete_items([pk]) for item in outcome.left]
+                left = [item for result in self.delete_items([pk]) for item in result.refused]
                 if left:
                     raise Invalid({"base": [left[0].why]})
         return JsonAnswer(None, 204)
@@ -332,8 +332,8 @@ class BulkDestroy(ItemView):
         self.may_change()
         existing = set(self.visible().filter(pk__in=ids).values_list("pk", flat=True))
         with refusals():
-            outcomes = self.delete_items(sorted(existing))
-        why = {item.code_id: item.why for outcome in outcomes for item in outcome.left}
+            results = self.delete_items(sorted(existing))
+        why = {item.record_id: item.why for result in results for item in result.refused}
         why |= {pk: "Not found." for pk in ids if pk not in existing}
         return JsonAnswer(
             {
@@ -374,10 +374,8 @@ class UpdateAll(ItemView):
         # An item that has the status already would be refused.
         to_switch = self.visible().filter(pk__in=ids).exclude(is_active=active)
         with refusals():
-            outcomes = self.switch_items(
-                list(to_switch.values_list("pk", flat=True)), active=active
-            )
-            left = [item for outcome in outcomes for item in outcome.left]
+            results = self.switch_items(list(to_switch.values_list("pk", flat=True)), active=active)
+            left = [item for result in results for item in result.refused]
             if left:
                 raise Invalid({"ids": [f"{item.label}: {item.why}" for item in left[:10]]})
         return JsonAnswer(None, 204)

@@ -34,7 +34,7 @@ from erpbridge.access.models import User
 from erpbridge.access.policy import Access
 from erpbridge.db.batches import chunks
 from erpbridge.db.numbers import LARGEST_ID
-from erpbridge.refusals import Refused
+from erpbridge.refusals import BulkResult, Refused
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _decide(
         decision.item_id: decision for decision in decisions if 0 < decision.item_id <= LARGEST_ID
     }
 
-    def do(batch: Sequence[int], click: Request) -> tuple[int, list[Refusal]]:
+    def do(batch: Sequence[int], click: Request) -> BulkResult[Refusal]:
         # Claims, sends and links hold these locks too, so what is checked below stays true until
         # the commit. Connections come before items in the lock order (docs/locks.md).
         connections = _lock_connections(access, entity, batch)
@@ -104,7 +104,7 @@ def _decide(
             accepted += len(connection_items) - len(refusals)
             # Sent on commit: a worker that wakes up earlier would find nothing.
             wake(connection_id)
-        return accepted, refused
+        return BulkResult(accepted, tuple(refused))
 
     click, done = carry_out(
         access,
@@ -273,7 +273,7 @@ def reject(
     """
     item_ids = list(items.order_by("pk").values_list("pk", flat=True))
 
-    def do(batch: Sequence[int], _click: Request) -> tuple[int, list[Refusal]]:
+    def do(batch: Sequence[int], _click: Request) -> BulkResult[Refusal]:
         row_locks.lock_connections_of(Item.objects.filter(pk__in=batch))
         # QUEUED items cannot be rejected, so they are withdrawn first. This is safe only for those
         # that wait for a parent: they cannot be claimed.
@@ -294,7 +294,7 @@ def reject(
         rejected_ids: set[int] = set()
         for note, ids in by_reason.items():
             rejected_ids |= _reject(ids, note, access)
-        return len(rejected_ids), _beaten(set(batch) - rejected_ids)
+        return BulkResult(len(rejected_ids), tuple(_beaten(set(batch) - rejected_ids)))
 
     verb = Request.Verb.REJECT
     click, done = carry_out(

@@ -28,6 +28,7 @@ from erpbridge.access.policy import Access
 from erpbridge.db import batches
 from erpbridge.db.batches import chunks
 from erpbridge.db.numbers import LARGEST_ID
+from erpbridge.refusals import BulkResult
 
 # Characters of the sender's note.
 LONGEST_NOTE = 1_000
@@ -65,7 +66,7 @@ def send(
     kind = record_type(entity)
     order, known_problems = _parents_first(kind, _visible(kind, ids, access), access)
 
-    def do(batch: Sequence[int], click: Request) -> tuple[int, list[Refusal]]:
+    def do(batch: Sequence[int], click: Request) -> BulkResult[Refusal]:
         # Under these locks no parent is unlinked, no connection changes its identity, and no record
         # is edited until the commit. Connections before records, see docs/locks.md.
         connection_services.hold(access.account.pk)
@@ -82,7 +83,7 @@ def send(
         transitions.open_items(items, by=access.user, why=cleaned_note)
         # Children in later batches are refused for the same reasons.
         known_problems.update({refusal.record_id: list(refusal.problems) for refusal in refused})
-        return len(sendable), refused
+        return BulkResult(len(sendable), tuple(refused))
 
     click, done = carry_out(
         access,
@@ -167,13 +168,14 @@ def retrieve(entity: str, ids: Sequence[int], *, access: Access) -> Done:
     kind = record_type(entity)
     visible = _visible(kind, ids, access)
 
-    def do(batch: Sequence[int], _click: Request) -> tuple[int, list[Refusal]]:
+    def do(batch: Sequence[int], _click: Request) -> BulkResult[Refusal]:
         ready_items = Item.objects.filter(pk__in=_waiting_items(entity, batch, access))
         # Accepting holds this lock too. The move then takes the items that are still READY.
         row_locks.lock_connections_of(ready_items)
         retrieved = transitions.move(ItemEvent.RETRIEVE, ready_items, by=access.user)
         not_retrieved = sorted(set(batch) - {item.record_id for item in retrieved})
-        return len(retrieved), _not_waiting(kind, not_retrieved, access)
+        refused = _not_waiting(kind, not_retrieved, access)
+        return BulkResult(len(retrieved), tuple(refused))
 
     click, done = carry_out(
         access,

@@ -173,7 +173,7 @@ def test_a_code_with_active_codes_below_stays_active_and_says_why(code_list, ada
     made = tree(code_list, ada, "01 General", "01-100 Survey", "02 Site")
     outcome = code_services.deactivate(code_list, [made["01"].pk, made["02"].pk], by=ada)
     assert outcome.done == 1
-    assert [(one.label, one.why) for one in outcome.left] == [
+    assert [(one.label, one.why) for one in outcome.refused] == [
         ("01 General", "Codes under it are active. Deactivate these too, or first.")
     ]
 
@@ -184,7 +184,7 @@ def test_a_whole_branch_is_deactivated_and_reactivated_in_one_go(code_list, ada)
     assert code_services.deactivate(code_list, ids, by=ada).done == 2
     assert not code_list.codes.filter(is_active=True).exists()
     refused = code_services.reactivate(code_list, [made["01-100"].pk], by=ada)
-    assert "01 General is inactive" in refused.left[0].why
+    assert "01 General is inactive" in refused.refused[0].why
     assert code_services.reactivate(code_list, ids, by=ada).done == 2
 
 
@@ -194,7 +194,7 @@ def test_only_unused_codes_are_deleted_the_deepest_first(code_list, ada):
     CostCode.objects.filter(pk=made["03"].pk).update(erp_state=State.READY)
     outcome = code_services.delete(code_list, [one.pk for one in made.values()], by=ada)
     assert outcome.done == 2
-    assert {one.label: one.why.split(".")[0] for one in outcome.left} == {
+    assert {one.label: one.why.split(".")[0] for one in outcome.refused} == {
         "02 Site": "Codes are under it",
         "02-100 Clearing": "It is synced with the ERP",
         "03 x": "It waits for accounting or is being exported",
@@ -206,7 +206,7 @@ def test_a_code_over_a_locked_one_stays_active(code_list, ada):
     made = tree(code_list, ada, "01 General", "01-100 Survey")
     CostCode.objects.filter(pk=made["01-100"].pk).update(erp_state=State.READY)
     outcome = code_services.deactivate(code_list, [one.pk for one in made.values()], by=ada)
-    assert (outcome.done, [one.label for one in outcome.left]) == (
+    assert (outcome.done, [one.label for one in outcome.refused]) == (
         0,
         ["01 General", "01-100 Survey"],
     )
@@ -217,7 +217,7 @@ def test_a_code_under_a_locked_inactive_one_stays_inactive(code_list, ada):
     code_services.deactivate(code_list, [one.pk for one in made.values()], by=ada)
     CostCode.objects.filter(pk=made["01"].pk).update(erp_state=State.FAILED)
     outcome = code_services.reactivate(code_list, [one.pk for one in made.values()], by=ada)
-    assert (outcome.done, len(outcome.left)) == (0, 2)
+    assert (outcome.done, len(outcome.refused)) == (0, 2)
 
 
 def test_nothing_is_added_under_an_inactive_code(code_list, ada):

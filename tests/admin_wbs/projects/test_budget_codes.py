@@ -67,8 +67,8 @@ def test_a_cost_code_is_not_taken_off_the_project(ours, used, ada):
     ids = [row.cost_code_id for row in ours.cost_codes.all()]
     outcome = cost_codes.remove(ids, project=ours, by=ada)
     assert outcome.done == 1
-    assert [one.label for one in outcome.left] == ["01 General", "01-100 Surveying"]
-    assert outcome.left[1].why == f"1 budget code uses it: 1 of {ours}."
+    assert [one.label for one in outcome.refused] == ["01 General", "01-100 Surveying"]
+    assert outcome.refused[1].why == f"1 budget code uses it: 1 of {ours}."
 
 
 def test_a_cost_type_keeps_its_code_and_stays(used, ada, access_of):
@@ -106,7 +106,7 @@ def test_an_item_of_a_custom_segment_keeps_its_code_and_so_does_what_is_above(
             segment_items.edit(one, values={"code": "Z"}, seen=one.revision, by=ada)
     outcome = segment_items.delete(phase, [used["custom"].pk], by=ada)
     why = f"1 budget code uses it: 1 of {ours}. Deactivate it instead."
-    assert (outcome.done, outcome.left[0].why) == (0, why)
+    assert (outcome.done, outcome.refused[0].why) == (0, why)
 
 
 def test_a_segment_stays_in_the_structure(ours, phase, used, ada):
@@ -137,7 +137,7 @@ def test_it_is_said_how_many_budget_codes_of_which_projects_use_it(account, phas
             code.items.create(segment=phase, item=used["custom"])
     said = "8 budget codes use it: 1 of P-.+, 3 of X-1 Pier, 1 of X-2 Pier, 3 of 2 more projects."
     assert re.match(said, segment_services.delete_refusal(phase))
-    [left] = segment_items.delete(phase, [used["custom"].pk], by=ada).left
+    [left] = segment_items.delete(phase, [used["custom"].pk], by=ada).refused
     assert re.match(said, left.why)
 
 

@@ -82,7 +82,7 @@ def test_a_code_of_another_list_is_not_added(code_list, made, project, account, 
 def test_a_code_stays_while_codes_under_it_are_on_the_project(code_list, made, project, ada):
     cost_codes.add(code_list, [made["01"].pk], project=project, by=ada)
     outcome = cost_codes.remove([made["01"].pk, made["01-100"].pk], project=project, by=ada)
-    assert (outcome.done, [left.label for left in outcome.left]) == (1, ["01 General"])
+    assert (outcome.done, [left.label for left in outcome.refused]) == (1, ["01 General"])
     assert on(project) == ["01", "01-200"]
     both = [made["01"].pk, made["01-200"].pk]
     assert cost_codes.remove(both, project=project, by=ada).done == 2
@@ -106,14 +106,14 @@ def test_a_code_on_a_project_is_not_deleted_and_names_the_project(code_list, mad
     cost_codes.add(code_list, [made["01-100"].pk], project=project, by=ada)
     outcome = code_services.delete(code_list, [made["01-100"].pk, made["01-200"].pk], by=ada)
     assert outcome.done == 1
-    assert "project 1042 Pier 7 Warehouse" in outcome.left[0].why
+    assert "project 1042 Pier 7 Warehouse" in outcome.refused[0].why
 
 
 def test_of_many_projects_three_are_named(code_list, made, account, ada):
     for number in range(5):
         place = ProjectFactory.create(account=account, number=f"P{number}", name="Job")
         cost_codes.add(code_list, [made["02"].pk], project=place, by=ada)
-    [left] = code_services.delete(code_list, [made["02-100"].pk], by=ada).left
+    [left] = code_services.delete(code_list, [made["02-100"].pk], by=ada).refused
     assert "projects P0 Job, P1 Job, P2 Job and 2 more" in left.why
 
 

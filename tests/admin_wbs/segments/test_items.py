@@ -119,10 +119,10 @@ def test_an_item_stays_active_while_items_under_it_are(phase, add, ada):
     first = add(phase, "1")
     child = add(phase, "2", parent=first)
     outcome = segment_items.deactivate(phase, [first.pk], by=ada)
-    assert outcome.left[0].why == "Items under it are active. Deactivate these too, or first."
+    assert outcome.refused[0].why == "Items under it are active. Deactivate these too, or first."
     assert segment_items.deactivate(phase, [first.pk, child.pk], by=ada).done == 2
     outcome = segment_items.reactivate(phase, [child.pk], by=ada)
-    assert "1 Work is inactive" in outcome.left[0].why
+    assert "1 Work is inactive" in outcome.refused[0].why
     assert segment_items.reactivate(phase, [child.pk, first.pk], by=ada).done == 2
 
 
@@ -130,7 +130,7 @@ def test_items_are_deleted_with_what_is_under_them_or_not_at_all(phase, add, ada
     first = add(phase, "1")
     child = add(phase, "2", parent=first)
     outcome = segment_items.delete(phase, [first.pk], by=ada)
-    assert (outcome.done, outcome.left[0].label) == (0, "1 Work")
+    assert (outcome.done, outcome.refused[0].label) == (0, "1 Work")
     assert segment_items.delete(phase, [first.pk, child.pk], by=ada).done == 2
     assert not SegmentItem.objects.exists()
 
