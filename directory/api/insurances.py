@@ -77,6 +77,8 @@ def insurances(pks: Sequence[int]) -> dict[int, object]:
 
 
 def _shown(row: dict[str, object]) -> dict[str, object]:
+    # Columns are empty where Procore answers null: docs/design/procore-rest-resources.md,
+    # "Vendors".
     fields = {name: None if value == "" else value for name, value in row.items()}
     return fields | {"vendor_id": fields.pop("company_id")}
 
@@ -126,16 +128,20 @@ class InsuranceView(Resource[Insurance], Records):
     @transaction.atomic
     def store(self, rows: Sequence[SyncRow]) -> None:
         """Create and update policies one by one; a vendor has only a few."""
+        # The account is locked by then (``Resource.hold``), so two calls cannot lock these in two
+        # orders.
         stored = {policy.pk: policy for policy in self.visible().select_for_update()}
         for row in rows:
             values, errors = bodies.read(row.given, READERS)
             row.refuse(errors)
             if row.errors:
                 continue
+            # No record has the id 0.
             policy = stored.get(row.pk or 0) or Insurance(company=self.vendor)
             verb = "insurance changed" if policy.pk else "insurance added"
             for name, value in values.items():
                 setattr(policy, name, value)
+            # The default of the database applies to new rows only.
             policy.updated_at = timezone.now()
             try:
                 # A savepoint: a taken origin id must not end the transaction of the other rows.

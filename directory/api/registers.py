@@ -29,6 +29,8 @@ class BusinessRegister(VendorView):
     def post(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Create the business register entry; 409 if the vendor has one."""
         vendor = self.record(pk)
+        # docs/design/procore-rest-resources.md, "Vendors". The account is locked by then, so of two
+        # calls at once the second finds the entry of the first.
         if vendor.entity_id:
             raise ApiError(409, "This vendor has a business register; change it by PATCH.")
         return self._store(vendor, 201)
@@ -41,7 +43,9 @@ class BusinessRegister(VendorView):
 
     def _store(self, vendor: Company, status: int) -> JsonAnswer:
         fields = self.wrapped("business_register")
+        # A PATCH may hold one of the two; they are valid only together.
         attributes = {"type": vendor.entity_type, "identifier": vendor.entity_id, **fields}
+        # Checked before the write, which would name the field as the body of a vendor does.
         try:
             kind, number = register(attributes)
         except ValidationError as error:

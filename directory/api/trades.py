@@ -46,12 +46,14 @@ class NamedView(Resource[N]):
 
     def store(self, row: Trade | Department, verb: Verb) -> int:
         """Save a record with its audit event. :raises Invalid: for a name that is taken."""
+        # The reader refuses an empty name, so this is one that was not sent.
         if not row.name:
             raise Invalid({"name": ["can't be blank"]})
         try:
             with transaction.atomic():
                 row.save()
                 self._note_event(row, verb)
+        # The name is unique by its folded form, so another spelling of it is taken as well.
         except IntegrityError:
             raise Invalid({"name": [TAKEN]}) from None
         return int(row.pk)
@@ -120,6 +122,8 @@ class Trades(TradeView, Listed[Trade]):
     @answers(One, 201)
     def post(self, request: Request, **path: object) -> JsonAnswer:
         """Create a trade."""
+        # Trades need the right to edit companies, departments Admin on the account's Directory:
+        # docs/design/permissions.md, "Where the sources are silent".
         self.require(Permission.COMPANIES_EDIT)
         values = self.read()
         row = Trade(

@@ -129,6 +129,7 @@ def directory(pks: Sequence[int]) -> Rows:
     vendors = {}
     for row in rows:
         vendor = _normal(row, contacts, people) | more.of(row)
+        # Procore's view has none of them: docs/design/procore-rest-resources.md, "Vendors".
         for name in ERP_FIELDS:
             del vendor[name]
         country = row["country_code"]
@@ -167,6 +168,7 @@ def summary(pks: Sequence[int]) -> Rows:
     }
 
 
+# The two Directories have different views in Procore's API, so each refuses the other's.
 OF_COMPANY: Mapping[str, Shape] = {
     "compact": compact,
     "normal": normal,
@@ -272,8 +274,10 @@ def _contacts(pks: Iterable[int | None]) -> dict[int, dict[str, object]]:
 
 
 def _contact(member: Membership) -> dict[str, object]:
+    # A name is stored whole. One of a single word is a last name.
     first, _space, last = member.user.name.rpartition(" ")
     return {
+        # Clients of the API know a person by the id of the login, not by that of the membership.
         "id": member.user_id,
         "first_name": first,
         "last_name": last,
@@ -283,5 +287,6 @@ def _contact(member: Membership) -> dict[str, object]:
         "mobile_phone": None,
         "email_address": member.user.email,
         "created_at": member.user.created_at,
+        # When a login was changed is not stored.
         "updated_at": member.user.created_at,
     }

@@ -68,6 +68,7 @@ def bidding(value: object) -> dict[str, bool]:
     """Any of the 13 business classifications."""
     values, errors = bodies.read(_object(value), KINDS_OF_FIRMS)
     if errors:
+        # A reader raises one error, so the first of several is told.
         name, messages = next(iter(errors.items()))
         raise ValidationError(f"{name} {messages[0]}")
     return values
@@ -141,6 +142,8 @@ class Writes(Records):
         stored = Company.objects.prefetch_related(*with_trades).in_bulk(pks)
         self._people = _people(rows)
         self._codes = sendable.existing("cost_code", self.access.account.pk, _codes_named(rows))
+        # Read once per row: ``put`` runs again, without the refused rows, after some row was
+        # refused.
         values = {id(row): self._values(row, stored.get(row.pk or 0)) for row in rows}
         if any(_origin(row) != Origin() for row in rows if not row.errors):
             # Connections are locked before records (docs/locks.md).
@@ -148,6 +151,8 @@ class Writes(Records):
 
         def put(good: Sequence[SyncRow]) -> None:
             pairs = [(row, values[id(row)]) for row in good]
+            # In this order, because a link needs the ids of new rows, and a row whose edit was
+            # refused must not be linked.
             self._update([pair for pair in pairs if pair[0].pk is not None])
             self._create([pair for pair in pairs if pair[0].pk is None])
             self._link([row for row in good if not row.errors])
@@ -156,6 +161,7 @@ class Writes(Records):
 
     def _values(self, row: SyncRow, company: Company | None) -> Values:
         values, errors = bodies.read(row.given, READERS)
+        # Only for the errors: the origin belongs to the link, not to the company.
         _origins, origin_errors = bodies.read(row.given, ORIGIN_READERS)
         row.refuse(errors | origin_errors)
         if company is None and not values.get("name") and "name" not in errors:
@@ -163,6 +169,7 @@ class Writes(Records):
         for part in (self._places, self._split_columns, self._related, self._reactivated):
             row.refuse(part(values, company))
         missing = required_fields.missing(self.required, values, company)
+        # A value that could not be read is wrong, not missing.
         row.refuse({name: messages for name, messages in missing.items() if name not in row.errors})
         return values
 
@@ -188,6 +195,7 @@ class Writes(Records):
             missing = [pk for pk in pks if pk not in self._trades]
             if missing:
                 errors["trade_ids"] = [f"there is no trade {missing[0]}"]
+            # With a missing trade the row is refused as a whole.
             values["trades"] = [self._trades[pk] for pk in pks if pk in self._trades]
         unknown_codes = [
             pk for pk in values.get("standard_cost_code_ids", ()) if pk not in self._codes
@@ -219,6 +227,8 @@ class Writes(Records):
     def _parent(self, values: Values, company: Company | None) -> dict[str, list[str]]:
         """The parent must not have a parent, and a vendor with children cannot get one."""
         pk = values.pop("parent_id")
+        # Any company of the account, also an inactive one or one that is not on the project. The
+        # account is locked by then, so the parent cannot get a parent of its own meanwhile.
         parent = Company.objects.filter(account=self.access.account, pk=pk).first() if pk else None
         values["parent"] = parent
         if pk and parent is None:
@@ -233,6 +243,7 @@ class Writes(Records):
     def _reactivated(self, values: Values, company: Company | None) -> dict[str, list[str]]:
         if company is None or company.is_active or not values.get("is_active"):
             return {}
+        # Reactivating takes more than editing: docs/design/permissions.md, "Who does what".
         permission = self.access.can(Permission.COMPANIES_REACTIVATE)
         return {} if permission else {"is_active": [permission.why]}
 
@@ -285,6 +296,7 @@ def _people(rows: Sequence[SyncRow]) -> dict[int, dict[int, Membership]]:
 
 def _codes_named(rows: Sequence[SyncRow]) -> set[int]:
     """Ids of the standard cost codes in the rows."""
+    # Errors are left to ``_values``, which reports them with those of the other fields.
     reader = {"standard_cost_code_ids": bodies.wholes}
     return {pk for row in rows for ids in bodies.read(row.given, reader)[0].values() for pk in ids}
 

@@ -52,6 +52,7 @@ def _of_codes(vendors: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
     # A dash stands for an empty list, and is in no list of ids.
     words = "|".join(str(pk) for pk in numbers(values)) or "-"
     vendors = vendors.annotate(code_words=Cast("standard_cost_code_ids", TextField()))
+    # Not a plain search for the digits: 12 must not match 112 or 120.
     return vendors.filter(code_words__regex=rf"(^|[^0-9])({words})([^0-9]|$)")
 
 
@@ -75,6 +76,7 @@ LISTING = Listing(
         "created_at": "created_at",
         "updated_at": "updated_at",
         "origin_code": "origin_code",
+        # A head office sorts among its branches; NULL would sort differently on the two databases.
         "main_office_name": Coalesce(F("parent__sort_name"), F("sort_name")),
         "project_and_bid_counts": Coalesce(Subquery(PROJECTS), 0),
     },
@@ -175,6 +177,7 @@ class InactiveVendors(VendorView, Listed[Company]):
 class OneInactiveVendor(InactiveVendors):
     """An inactive vendor. PATCH reactivates it."""
 
+    # Without the GET of the list that this derives from.
     http_method_names = ["patch", "options"]
 
     @answers(One)
@@ -211,6 +214,7 @@ class AddVendor(VendorView):
         """Add a vendor to the project; also returns a vendor that was there already."""
         self.require(Permission.COMPANIES_EDIT)
         project = self.access.project
+        # Not from ``visible()``, which holds only what is on the project already.
         vendor = Company.objects.filter(account=self.access.account, pk=pk, is_active=True)
         if project is None or not vendor.exists():
             raise Http404

@@ -41,6 +41,7 @@ def rebase(
     conflicts = []
     for name, before in original.items():
         # Browsers do not let a page fill in a file again.
+        # The status, and what only the API sets, have no field here.
         if name == "logo" or name not in current.fields or typed.get(name) == now[name]:
             continue
         if typed.get(name) == before:
@@ -52,6 +53,7 @@ def rebase(
 
 def _posted(value: object) -> list[str]:
     """A form value as a browser would post it."""
+    # Browsers post nothing at all for an unticked box.
     if value is None or value is False:
         return []
     if value is True:

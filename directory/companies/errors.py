@@ -39,6 +39,7 @@ class PeopleRemain(EditRefused):
     """The company cannot be deactivated while active people belong to it."""
 
     def __init__(self, people: Sequence[Membership]) -> None:
+        # Five names are enough to act on, and a company may have hundreds of people.
         names = [str(person) for person in people[:5]] + (["others"] if len(people) > 5 else [])
         super().__init__(
             f"Active people belong to this company: {get_text_list(names, 'and')}. "
@@ -49,6 +50,7 @@ class PeopleRemain(EditRefused):
 def refusal_of(company: Company, *, seen: int) -> EditRefused:
     """Find out why the conditional UPDATE of an edit matched no row."""
     fresh = Company.objects.get(pk=company.pk)
+    # Asked first: while it is locked, looking at the newer values would not help to save.
     lock = sendable.lock("vendor", fresh)
     if lock is not None:
         return Locked(lock.message)
@@ -58,6 +60,7 @@ def refusal_of(company: Company, *, seen: int) -> EditRefused:
 def _who_changed_what(company: Company, *, seen: int) -> str:
     """One sentence per edit since revision ``seen``, the newest first."""
     events = Event.objects.about(company.account_id, "vendor", company.pk)[:20]
+    # Events that are no edits, such as an added project, have no revision.
     later = [event for event in events if event.data.get("revision", 0) > seen]
     if not later:
         return "This company was changed since you opened the page."

@@ -28,6 +28,7 @@ from erpbridge.access.policy import Access
 from erpbridge.ui.forms import PlainTexts, limit_attrs
 
 LONGEST_TRADE = 200
+# Longer than the column, which stores the code of the name that was typed.
 LONGEST_STATE_NAME = 60
 MOST_NEW_TRADES = 20
 SECTIONS = {
@@ -149,6 +150,7 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
         self._fit_scope()
         self._offer_people()
         self._count_characters()
+        # In place of Django's row of dashes.
         self.fields["entity_type"].choices = [("", "Not given"), *EntityType.choices]
 
     @property
@@ -205,9 +207,11 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
         """Check rules between fields."""
         values = super().clean() or self.cleaned_data
         self._clean_state(values)
+        # A field with an error of its own is missing here.
         if "entity_id" in values and "entity_type" in values:
             for name, refusal in tax_id_refusals(values).items():
                 self.add_error(name, refusal)
+        # Without valid people every contact would look like a stranger.
         if "people" in values:
             try:
                 check_contacts(values)
@@ -257,6 +261,7 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
         ]
         for name in CONTACTS:
             self._offer(name, contacts, label=_named)
+        # With a posted contact the fields stay, so that it is refused instead of silently dropped.
         if not contacts and not any(self.data.get(name) for name in CONTACTS):
             for name in CONTACTS:
                 del self.fields[name]
@@ -271,6 +276,7 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
         """Show the ERP's length limits at the fields."""
         limits = sendable.limits(self.access.account.pk, "vendor")
         for name, limit in limits.items():
+            # A choice cannot be shortened by typing.
             if name in self.fields and not isinstance(self.fields[name], forms.ChoiceField):
                 label = f"{limit.erp_label} takes {limit.most}"
                 self.fields[name].widget.attrs.update(limit_attrs(limit.most, label=label))
@@ -284,6 +290,7 @@ def _named(person: Membership) -> str:
 def number_warning(values: Mapping[str, Any]) -> str | None:
     """Why a tax number looks wrong. It is stored as typed, because registers have exceptions."""
     number = values.get("entity_id", "")
+    # There is no known form to check numbers of other registers by.
     check = {EntityType.EIN: ein, EntityType.ABN: abn}.get(values.get("entity_type", ""))
     if not number or check is None:
         return None

@@ -11,6 +11,7 @@ from erp_integrations import sendable
 from erpbridge.audit import history
 from erpbridge.audit.history import EMPTY, History
 
+# Fields without a label of their own, and one whose values are words, not yes and no.
 EXTRA_LABELS = {"roles": "Project roles", "trades": "Trades", "is_active": "Status"}
 
 
@@ -31,6 +32,7 @@ class CompanyWords:
 
     def state(self, state: str) -> str:
         """The badge label of an acceptance state; empty before the first item."""
+        # A badge belongs to a record; made of one, the history uses the words of the lists.
         return str(sendable.badge(Company(erp_state=state)).label) if state else ""
 
 
@@ -46,6 +48,7 @@ def field_label(name: str) -> str:
         return EXTRA_LABELS[name]
     try:
         return str(getattr(Company._meta.get_field(name), "verbose_name", name))
+    # Events are kept for good, so they may name a field that a later version has removed.
     except FieldDoesNotExist:
         return name.replace("_", " ").capitalize()
 
@@ -57,6 +60,7 @@ def shown_as(name: str, value: Any) -> str:
     if name == "logo":
         return "a picture" if value else EMPTY
     if name == "classifications":
+        # Also a box that was removed since must stay readable.
         value = [CLASSIFICATIONS.get(key, key) for key in value]
     if name == "entity_type" and value in EntityType.values:
         return str(EntityType(value).label)

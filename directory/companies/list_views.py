@@ -57,6 +57,7 @@ def bulk(request: ScopedRequest) -> HttpResponseBase:
     access = request.access
     action = request.POST.get("action", "")
     query = QueryDict(request.POST.get("query", ""))
+    # Parsed and written again, so that no posted text reaches the address as it is.
     back = f"{Links(access).to('companies')}?{query.urlencode()}"
     most = settings.ERPBRIDGE_MOST_ROWS_A_CLICK
     ids = _chosen(access, request.POST, query=query, most=most)
@@ -98,6 +99,7 @@ def _chosen(access: Access, posted: QueryDict, *, query: QueryDict, most: int) -
         companies = matching(access, query)
     else:
         ids = numbers(posted.getlist("ids"))
+        # Posted ids are not trusted: they may be of another account or project.
         companies = Company.objects.visible_to(access).filter(pk__in=ids)
     # One more than allowed, so that the caller can tell that there are too many.
     return list(companies.order_by("sort_name", "pk").values_list("pk", flat=True)[: most + 1])

@@ -116,6 +116,7 @@ def deactivation(company: Company, *, access: Access) -> StateButton:
     if not company.is_active or not access.can(Permission.COMPANIES_EDIT):
         return StateButton()
     reasons = _lock_reason(company)
+    # One more than the message names, to know whether there are others.
     active = list(company.people.active().select_related("user").order_by("user__name")[:6])
     if active:
         reasons.append(str(PeopleRemain(active)))
@@ -149,10 +150,12 @@ def _facts(company: Company, name: str, *, access: Access) -> Iterator[Fact]:
 def _value(company: Company, name: str) -> str:
     value = getattr(company, name)
     if name in MANY:
+        # A membership is shown by the name of its user, which would be a query each.
         related = value.all() if name == "trades" else value.select_related("user")
         return ", ".join(sorted(str(item) for item in related))
     if name == "country_code":
         return str(countries.countries().get(value, value))
+    # Not "if not value": a box that is not ticked is shown as No.
     if value in (None, "", []):
         return ""
     if name == "state_code":
@@ -169,5 +172,6 @@ def _href(company: Company, name: str) -> str:
     if name == "email_address":
         return f"mailto:{value}"
     if name == "website":
+        # Anything else is taken as a host, so that a stored "javascript:..." becomes a dead link.
         return value if value.lower().startswith(("http://", "https://")) else f"https://{value}"
     return ""

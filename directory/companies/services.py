@@ -145,11 +145,14 @@ def edit(
     for name, value in _columns(values).items():
         setattr(company, name, value)
     changed = changes(before, as_json(values))
+    # Saving without changes is no edit: no new revision, no event, and no conflict with anybody.
     if not changed:
         return company
+    # With the stored contacts too: whoever is taken off the company may still be one of them.
     check_contacts({**contacts_of(company), **values}, people=company.people)
     prepare(company)
     columns = {name: getattr(company, name) for name in STORED if name in changed}
+    # An UPDATE by columns does not compute them.
     derived = {name: getattr(company, name) for name in DERIVED}
     if "logo" in changed:
         _replace_logo(company, before["logo"], seen=seen)
@@ -184,6 +187,7 @@ def edit_and_send(
         raise refusal_of(company, seen=seen)
     logo = company.logo.name
     edit(company, values=values, seen=seen, by=access.user, project=access.project)
+    # The edit has counted the revision up, so this is the one that the person means to send.
     outcome = sendable.send(
         ENTITY, [company.pk], access=access, seen={company.pk: company.revision}
     )
@@ -226,6 +230,7 @@ def reactivate(company: Company, *, seen: int, by: User) -> Company:
 @transaction.atomic
 def add_to_project(ids: Iterable[int], *, project: Project, by: User, roles: str = "") -> int:
     """Add companies to the project's Directory; returns how many were new."""
+    # Only what is new gets an event in its history.
     existing = ProjectCompany.objects.filter(project=project).values("company")
     new = Company.objects.filter(account=project.account_id, pk__in=list(ids)).exclude(
         pk__in=existing
@@ -265,6 +270,7 @@ def shown_values(
     values: dict[str, object] = {}
     for name in names:
         if name in RELATIONS:
+            # Django refuses to read a relation of a row that has no id yet.
             values[name] = getattr(company, name).all() if company.pk else []
         elif name == "roles":
             membership = company.project_companies.filter(project=project).first()
@@ -284,6 +290,7 @@ def _plain(value: Any) -> object:
         return value
     if isinstance(value, str | File | Model):
         return str(value or "")
+    # A relation has no order of its own, and the same choice must give the same value.
     return sorted(str(item) for item in value)
 
 
@@ -303,11 +310,13 @@ def _replace_logo(company: Company, old: str, *, seen: int) -> None:
     The conditional UPDATE stores only a name, so the file must be in storage before it.
     """
     storage = company.logo.storage
+    # Asked before the file is written: a refusal by the UPDATE alone would leave it in storage.
     if not Company.objects.filter(pk=company.pk).filter(sendable.edit_guard(seen)).exists():
         raise refusal_of(company, seen=seen)
     if company.logo:
         Company._meta.get_field("logo").pre_save(company, add=False)
     if old:
+        # Files are not rolled back, so the old one stays until the new name is committed.
         transaction.on_commit(lambda: storage.delete(old))
 
 
@@ -316,10 +325,12 @@ def _update(company: Company, *, seen: int, **columns: object) -> None:
     editable = Company.objects.filter(pk=company.pk).filter(sendable.edit_guard(seen))
     if not editable.update(**columns, revision=F("revision") + 1, updated_at=Now()):
         raise refusal_of(company, seen=seen)
+    # Known without reading: the UPDATE matched only the revision that was seen.
     company.revision = seen + 1
 
 
 def _switch(company: Company, *, active: bool, seen: int, by: User) -> Company:
+    # A second click on the same button is no error.
     if company.is_active == active:
         return company
     _update(company, seen=seen, is_active=active)

@@ -41,6 +41,7 @@ class Filters:
         """Read the filters from the query string."""
         status, erp = params.get("status", ""), params.get("erp", "")
         trade = number(params.get("trade", ""))
+        # A link with a status may come from a person with more rights.
         valid_status = may_see_inactive(access) and status in STATUSES
         return cls(
             status=status if valid_status else "active",
@@ -50,6 +51,7 @@ class Filters:
 
     def are_all_of(self, params: Mapping[str, str]) -> bool:
         """True if every requested filter is valid."""
+        # An unknown value is read as no filter, which differs from what the query string says.
         filters = {
             "status": self.status,
             "erp": self.erp,

@@ -61,6 +61,7 @@ def edit(request: ScopedRequest, company_id: int) -> HttpResponseBase:
     seen = _seen(request)
     also_send = request.POST.get("then") == "send"
     if also_send:
+        # Asked before the edit: both are done, or neither.
         require(access, Permission.COMPANIES_SEND)
     if not form.is_valid():
         return _edit_page(request, company, form, seen=seen)
@@ -114,6 +115,8 @@ def send(request: ScopedRequest, company_id: int) -> HttpResponseBase:
         for problem in refusal.problems:
             messages.error(request, problem.message)
     back = (
+        # The locked edit page offers to retrieve the company, and its reader wants to go on
+        # editing.
         "company_edit" if verb == "retrieve" and request.POST.get("back") == "edit" else "company"
     )
     return redirect(Links(access).to(back, company.pk))
@@ -167,6 +170,7 @@ def logo(request: ScopedRequest, company_id: int) -> FileResponse:
     company = _visible(request.access, company_id)
     try:
         picture = company.logo.open("rb")
+    # Django raises ValueError for a company without a logo.
     except (ValueError, FileNotFoundError) as missing:
         raise Http404 from missing
     response = FileResponse(picture, content_type=logos.content_type(str(company.logo.name)))
@@ -228,6 +232,7 @@ def _refused(
         form, more["conflicts"] = edit_conflicts.rebase(
             form, company=company, seen=seen, access=request.access
         )
+    # The refused edit has left the typed values on the instance.
     company = Company.objects.get(pk=company.pk)
     # The form now stands on the stored values, so the next save overwrites them knowingly.
     seen = company.revision if isinstance(refused, Stale) else seen

@@ -11,6 +11,7 @@ from django.db.models import Manager
 from directory.models import Company
 from erpbridge.access.models import Membership
 
+# The first two are foreign keys and hold one person, the others hold several.
 CONTACTS = ("primary_contact", "contract_signer", "invoice_contacts", "bid_contacts")
 
 
@@ -19,6 +20,7 @@ def check_contacts(values: Mapping[str, Any], *, people: Manager[Membership] | N
 
     :raises ValidationError: naming the field and the person.
     """
+    # Typed people count, not the stored ones: both may be changed by the same form.
     members = values["people"] if "people" in values else (people.all() if people else [])
     allowed = {person.pk for person in members}
     wrong = {}

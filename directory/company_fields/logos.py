@@ -22,6 +22,7 @@ def check(upload: UploadedFile[bytes]) -> UploadedFile[bytes]:
     :raises ValidationError: naming the problem and the limit.
     """
     size = upload.size or 0
+    # The size before the content, so that Pillow never reads a large file.
     if size > MOST_BYTES:
         raise ValidationError(f"The picture has {size / MOST_BYTES:.1f} MB; the limit is 1 MB.")
     kind, (width, height) = _look_into(upload)
@@ -30,6 +31,7 @@ def check(upload: UploadedFile[bytes]) -> UploadedFile[bytes]:
             f"The picture is {width} by {height} pixels; the limit is "
             f"{MOST_PIXELS_A_SIDE} on each side."
         )
+    # Pillow has moved the position, from which storage would read on.
     upload.seek(0)
     # Not the name of the uploaded file, which could be any path.
     upload.name = f"{uuid4().hex}.{kind.lower()}"
@@ -48,8 +50,10 @@ def _look_into(upload: File[bytes]) -> tuple[str, tuple[int, int]]:
         with warnings.catch_warnings():
             # A small file may unpack to gigabytes; Pillow only warns of it.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
+            # Without the list Pillow tries every format it knows, whatever the file is called.
             picture = Image.open(upload, formats=list(CONTENT_TYPES))
             kind, size = str(picture.format), picture.size
+            # Finds broken files without decoding the pixels.
             picture.verify()
     except Exception as fault:
         raise ValidationError(

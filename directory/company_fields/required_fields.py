@@ -51,12 +51,14 @@ BLANK = "can't be blank: the company requires it"
 def of(account: Account) -> list[str]:
     """The columns that the account requires, in the order of ``FIELDS``."""
     stored = RequiredFields.objects.filter(account=account).values_list("names", flat=True).first()
+    # Stored names may be of fields that no longer exist.
     return [name for name in FIELDS if name in (stored or ())]
 
 
 @transaction.atomic
 def configure(names: Collection[str], *, by: Access) -> None:
     """Require exactly these columns."""
+    # Locked, so that the event of the second of two Admins names what the first one stored.
     account = Account.objects.select_for_update(no_key=True).get(pk=by.account.pk)
     before = of(account)
     required = [name for name in FIELDS if name in names]
@@ -81,6 +83,7 @@ def missing(
 
 def _has_value(name: str, values: Mapping[str, object], company: Company | None) -> bool:
     if name in values or company is None:
+        # A value that is sent empty counts as missing, whatever is stored.
         return bool(values.get(name))
     return bool(company.trades.all()) if name == "trades" else bool(getattr(company, name))
 

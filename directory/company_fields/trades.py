@@ -15,6 +15,7 @@ def trades_named(account: Account, names: Iterable[str]) -> dict[str, Trade]:
     names_by_key: dict[str, str] = {}
     for name in names:
         if name.strip():
+            # Of two spellings of a new trade, the first one is stored.
             names_by_key.setdefault(key(name), name.strip())
     trades = _trades(account)
     missing = [name for name_key, name in names_by_key.items() if name_key not in trades]
@@ -43,7 +44,9 @@ def place_in_trades(
     through = Company.trades.through
     rows = [
         through(company_id=company.pk, trade_id=pk)
+        # There may be no names at all.
         for company, company_trades in zip(companies, names, strict=False)
+        # A set, because two spellings in one cell are one trade.
         for pk in {trades[key(name)].pk for name in company_trades if name.strip()}
     ]
     through.objects.bulk_create(rows, batch_size=500)

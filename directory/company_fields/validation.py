@@ -23,6 +23,7 @@ def placed(state: str, country: str) -> tuple[dict[str, str], str]:
         place = located(state, country)
     except UnclearState as unclear:
         return {}, str(unclear)
+    # States of countries whose states are not all known are kept as typed.
     if len(place.state) > LONGEST_STATE:
         return {}, (
             f"A state that is not in the list may have at most {LONGEST_STATE} characters; "

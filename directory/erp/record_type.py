@@ -14,6 +14,8 @@ from erp_integrations.sendable import Draft, FurtherPage, Problem, Sendable
 from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 
+# What an adapter may map. A change of any of these counts as drift of a linked company; logo,
+# people and trades stay here. ``is_active`` is for ``problems``.
 PAYLOAD_FIELDS = (
     "name",
     "abbreviated_name",
@@ -87,6 +89,7 @@ class VendorType:
 
     def children(self, ids: Sequence[int]) -> CompanyQuerySet:
         """None: companies have no children."""
+        # The parent of a company is known to the API only and is no part of the payload.
         return Company.objects.none()
 
     def told_apart_by(self, account_id: int, ids: Sequence[int]) -> dict[int, Mapping[str, str]]:

@@ -48,10 +48,13 @@ def confirm(stored: CompanyImport, *, choice: Choice, seen: str, by: User) -> Re
     :raises AlreadyConfirmed: the second time; nothing is imported again.
     :raises Changed: if the columns or the account changed so that other rows would be imported.
     """
+    # The account before anything else (docs/locks.md, "The order").
     _one_at_a_time(stored.account)
     confirm_once(stored)
+    # Made anew under the lock; the preview was made without it.
     plan = uploads.plan_of(stored)
     if plan is None or plan.fingerprint != seen:
+        # Also takes back ``confirm_once``, so that the file can still be confirmed.
         raise Changed(
             "The Directory or the columns changed since this page was opened, so nothing was "
             "imported. Look at the preview again."
@@ -108,11 +111,14 @@ def _apply(
     )
     to_place = [planned for planned, fate in fates if fate == Fate.PLACE]
     placed = _place(to_place, project=project, by=by)
+    # Also what was left out, so that the error file offers to import it after all.
     refused = [planned for planned, fate in fates if fate in (Fate.REFUSE, Fate.LEAVE_OUT)]
     errors = sum(fate == Fate.REFUSE for _, fate in fates)
     return Result(
         created=len(new),
         placed=placed,
+        # By subtraction, so that a second row of a company that was added to the project counts
+        # here too.
         left_out=len(fates) - len(new) - placed - errors,
         errors=errors,
         refused=tuple(

@@ -78,6 +78,7 @@ HEADINGS = {
     ROW_KIND: ("person vendor",),
 }
 TAX_IDS = ("entity_id", *REGISTERS)
+# Not the comma, which occurs within the names of trades.
 SEPARATOR = re.compile(r"[;|]")
 # A longer text describes what a company does and is not the name of a trade.
 LONGEST_LIKELY_TRADE = 60
@@ -113,6 +114,7 @@ def proposed(table: Table) -> dict[str, str]:
     places = {_key(heading): place for place, heading in reversed([*enumerate(table.header)])}
     columns: dict[str, int] = {}
     for field, headings in HEADINGS.items():
+        # The name of the field itself too, as in the API.
         matching = [places[key] for key in map(_key, (*headings, field)) if key in places]
         if matching:
             columns[field] = matching[0]
@@ -149,6 +151,7 @@ def split(text: str) -> list[str]:
 
 
 def _key(heading: str) -> str:
+    # "Zip-Code", "zip code" and "ZIP_CODE" are one heading.
     return re.sub(r"[\W_]+", "", fold(heading))
 
 

@@ -151,6 +151,7 @@ def _signs(firm: Known) -> Iterator[Sign]:
     if firm.tax_id:
         yield Sign("same tax ID", ("tax", firm.tax_id))
     yield Sign("same name", ("name", firm.name_key))
+    # A phone alone is no sign: several firms may share one.
     if firm.phone and firm.zip:
         yield Sign("same phone and ZIP code", ("phone", firm.phone, firm.zip))
 
@@ -166,6 +167,7 @@ def _remember(firm: Known, seen: Seen, sign_keys: set[tuple[str, ...]]) -> None:
 
 def _best(firm: Known, seen: Seen, on_project: set[int]) -> Match | None:
     for sign in _signs(firm):
+        # The first sign that fits wins; they are in the order of their strength.
         same = _compatible(firm, seen.get(sign.key, {}))
         if same is None:
             continue
@@ -187,6 +189,7 @@ def _compatible(firm: Known, by_tax_id: Mapping[str | None, Same]) -> Same | Non
     """Firms that may be the same one: none has a different tax ID."""
     if not firm.tax_id:
         return by_tax_id.get(None)
+    # The same number first, then firms without one. A different number means another firm.
     fitting = [by_tax_id[tax_id] for tax_id in (firm.tax_id, "") if tax_id in by_tax_id]
     return Same(fitting[0].first, sum(same.companies for same in fitting)) if fitting else None
 
@@ -200,6 +203,7 @@ def _doubts(firm: Known, same: Same) -> Iterator[str]:
         yield "other country"
     if firm.zip and other.zip and firm.zip != other.zip:
         yield "other ZIP code"
+    # The number alone identifies a firm, so then no ZIP code is needed.
     same_number = firm.tax_id and firm.tax_id == other.tax_id
     if not same_number and not (firm.zip and other.zip):
         yield "a ZIP code is missing"

@@ -110,6 +110,7 @@ def preview(plan: Plan, params: QueryDict) -> dict[str, object]:
         "look_alikes": plan.counts[State.DUPLICATE] + plan.counts[State.LOOK_ALIKE],
         "doubtful": plan.counts[State.LOOK_ALIKE],
         "usable": plan.counts[State.NEW] + plan.placeable > 0
+        # One choice under which something is created is enough to offer the button.
         or any(plan.fates(Choice(option, place=False))[Fate.CREATE] for option in LookAlikes),
     }
 
@@ -144,6 +145,7 @@ def _rows(page_rows: Sequence[Planned], plan: Plan) -> list[PreviewRow]:
     companies = {
         row["pk"]: row for row in Company.objects.filter(pk__in=company_ids).values(*TOLD_BY)
     }
+    # The line is 0 for a match with a company, and no line has that number.
     lines = {match.line for match in matches}
     earlier = {row.row.line: row.row.values for row in plan.rows if row.row.line in lines}
     rows = []

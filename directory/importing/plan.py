@@ -105,6 +105,7 @@ class Plan(FilePlan[Planned]):
     @property
     def default(self) -> LookAlikes | None:
         """The default choice; None if the person must choose."""
+        # Nothing is decided for the person where a row is doubtful.
         return None if self.counts[State.LOOK_ALIKE] else LookAlikes.EXACT
 
     @property
@@ -115,6 +116,7 @@ class Plan(FilePlan[Planned]):
     @cached_property
     def fingerprint(self) -> str:
         """Changes with the mapping, and with the companies that the rows match."""
+        # The rows themselves cannot change: they are stored with the upload.
         facts = [
             [sorted(self.columns.items()), self.country],
             [(planned.row.line, planned.state, planned.can_be_placed) for planned in self.rows],
@@ -132,6 +134,8 @@ class Plan(FilePlan[Planned]):
         if self.on_project and choice.place and planned.state == State.DUPLICATE:
             if planned.can_be_placed:
                 return Fate.PLACE
+            # An inactive match, or an earlier row of the file, is treated below as any other
+            # look-alike.
             if planned.match and planned.match.on_project:
                 return Fate.LEAVE_OUT
         left_out = {

@@ -107,11 +107,13 @@ def _row(line: Line, places: Mapping[str, int], country: str) -> Row:
         try:
             values[name] = _read_cell(line, places[name], Cell(name, text))
         except Wrong as wrong:
+            # Kept as read, so that the preview can show the row with its error.
             values[name] = text
             problems.append(_problem(name, text, wrong))
     # A field with an error is not checked once more together with others.
     wrong_fields = {problem.field for problem in problems}
     addresses = {name: line.address(place) for name, place in places.items()}
+    # The generators also set values, so they must run to the end, which += sees to.
     problems += _tax_id_problems(values, wrong_fields, addresses)
     if not wrong_fields & {"state_code", "country_code"}:
         problems += _address_problems(values, country, addresses)
@@ -134,6 +136,7 @@ def _tax_id_problems(
     column = next((name for name in TAX_IDS if name in values), "")
     if not column or wrong_fields & {column, "entity_type"}:
         return
+    # Whichever column it came from, the number is stored in one.
     number = values["entity_id"] = values.pop(column)
     kind, entity_type = REGISTERS.get(column), values.get("entity_type", "")
     if number and kind and entity_type not in ("", kind):
@@ -163,6 +166,7 @@ def _address_problems(
         return
     values |= located
     number = values.get("zip", "")
+    # Without a country it may be a damaged ZIP code as well as a whole postcode of elsewhere.
     if located["country_code"] in ("", "US") and SHORT_ZIP.fullmatch(number):
         rule = "A ZIP code of the United States has five digits, or nine"
         unless = "" if located["country_code"] else ", or give the country"
@@ -185,6 +189,8 @@ def _value(cell: Cell) -> object:
         message = "holds invisible characters that change the direction of writing."
         raise Wrong(message, rule="charset")
     reader = READERS.get(cell.name, _text)
+    # Of an empty cell only a text is certainly valid as it is; flags and lists have values of their
+    # own.
     return reader(cell) if cell.text or cell.name not in TEXTS else ""
 
 
@@ -199,6 +205,7 @@ def _email(cell: Cell) -> str:
     if not cell.text:
         return ""
     try:
+        # ``bulk_create`` runs no validators of the model.
         validate_email(cell.text)
     except ValidationError:
         message = "must be an e-mail address such as office@example.com."

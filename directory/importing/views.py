@@ -117,6 +117,7 @@ def confirm(request: ScopedRequest, import_id: UUID) -> HttpResponse:
 def errors(request: ScopedRequest, import_id: UUID) -> HttpResponse:
     """The rows that are not imported, with the reason, to correct and upload again."""
     code_import = _import(request, import_id)
+    # After confirmation the rows are no longer stored, only the refused ones with their reasons.
     plan = None if code_import.confirmed_at else uploads.plan_of(code_import)
     rows = error_file.refused_by(plan) if plan else error_file.refused_of(code_import)
     return files_errors.download(

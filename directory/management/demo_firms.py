@@ -28,6 +28,7 @@ COLUMNS = (
     "certification",
     "trades",
 )
+# The shortest limit of an ERP: docs/design/directory-and-companies.md, "Length of names".
 LONG = 30
 SHARE_OF_LONG_NAMES = 0.28
 FAMILIES = [

@@ -73,6 +73,7 @@ class Company(Sendable):
     non_union_prevailing_wage = models.BooleanField("Non-union prevailing wage", default=False)
     prequalified = models.BooleanField("Prequalified", default=False)
     authorized_bidder = models.BooleanField("Authorized bidder", default=False)
+    # Django enforces the limit of a text field in forms only.
     notes = models.TextField("Tags / keywords", max_length=1000, blank=True)
     is_own_company = models.BooleanField("This is our own company", default=False)
     is_active = models.BooleanField("Active", default=True)
@@ -81,6 +82,8 @@ class Company(Sendable):
     people = models.ManyToManyField(
         Membership, blank=True, related_name="companies", verbose_name="People of this company"
     )
+    # Contacts are people of the company, which no constraint can say: see
+    # ``company_fields.contacts``.
     primary_contact = models.ForeignKey(
         Membership,
         null=True,
@@ -118,6 +121,8 @@ class Company(Sendable):
 
     class Meta:
         verbose_name_plural = "companies"
+        # One for each order of a list, ending in the id, by which a list goes on to the next page
+        # (docs/adr/0007-lists-page-by-keyset.md).
         indexes = [
             models.Index(fields=["account", "sort_name", "id"], name="company_list"),
             models.Index(fields=["account", "name_key"], name="company_look_alike"),

@@ -23,6 +23,7 @@ LEGAL_FORMS = {
     **{form: form for form in ("corp", "gmbh", "inc", "llc", "llp", "lp", "ltd", "pa", "pc")},
     **{form: form for form in ("plc", "pllc", "sa")},
 }
+# Dropped without a gap: "L.L.C." is "llc", "O'Brien" is "obrien".
 JOINED_SIGNS = re.compile("[.']")
 WORD = re.compile(r"\w+")
 NOT_A_DIGIT = re.compile(r"\D")
@@ -36,11 +37,15 @@ def sort_name(name: str) -> str:
 def name_key(name: str) -> str:
     """A key that is equal for spellings of one name: "Star Framing", "STAR FRAMING, L.L.C."."""
     plain = fold(name).replace("&", " and ")
+    # To a regular expression an underscore is a letter.
     words = [word.strip("_") for word in WORD.findall(JOINED_SIGNS.sub("", plain))]
     words = [word for word in words if word]
     core = words[1:] if len(words) > 1 and words[0] == "the" else list(words)
+    # More than one suffix may follow: "Co., Inc.". A firm that is called "Limited" keeps its only
+    # word.
     while len(core) > 1 and core[-1] in LEGAL_SUFFIXES:
         core.pop()
+    # A name of signs only has no words. A cut key may match too much, which is no more than a hint.
     return ("".join(core) or plain)[:LONGEST_KEY]
 
 
@@ -68,6 +73,8 @@ def search_text(company: Company) -> str:
 
 def prepare(company: Company) -> Company:
     """Set the derived columns of a new or edited company, and return it."""
+    # Neither ``save()`` nor an UPDATE computes these, unlike the folded columns of
+    # ``erpbridge.db``.
     company.sort_name = sort_name(company.name)
     company.name_key = name_key(company.name)
     company.search_text = search_text(company)

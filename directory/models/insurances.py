@@ -30,6 +30,7 @@ class Insurance(models.Model):
 
     class Meta:
         constraints = [
+            # Without an origin id a policy is no other system's, and there may be many.
             models.UniqueConstraint(
                 fields=["company", "origin_id"],
                 condition=~models.Q(origin_id=""),

@@ -23,6 +23,7 @@ from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.db.numbers import number
 
+# docs/design/directory-and-companies.md, "Searching".
 MOST_HITS = 50
 MOST_ALIKE = 10
 MOST_KNOWN = 500
@@ -95,6 +96,7 @@ def _created(form: CompanyForm, *, access: Access, seen_ids: Sequence[str]) -> C
     # list() runs the query, which takes the lock.
     list(Account.objects.select_for_update(no_key=True).filter(pk=access.account.pk))
     alike = _alike(access, form.cleaned_data["name"])
+    # The newest are compared, so that one that was created meanwhile is never cut off.
     if any(str(pk) not in seen_ids for pk in _newest(alike)):
         return None
     return company_services.create(
@@ -108,6 +110,7 @@ def place(request: ScopedRequest) -> HttpResponseBase:
     """Add a company of the account to the project's Directory."""
     access, project = request.access, request.access.project
     pk = number(request.POST.get("company", ""))
+    # Not ``visible_to``, which in a project holds only the companies that are on it.
     company = get_object_or_404(Company, account=access.account, pk=pk)
     if project is None:
         return redirect(Links(access).to("company", company.pk))
@@ -128,6 +131,8 @@ def _named(typed: str | None) -> str:
 
 def _hits(access: Access, name: str) -> list[Hit]:
     """Companies of the account with a similar name; at most one more than are shown."""
+    # Not ``visible_to``: also companies that are inactive or not on the project, so that none is
+    # created twice.
     companies = Company.objects.filter(account=access.account).named_like(name)
     rows = list(companies.order_by("-is_active", "sort_name", "pk")[: MOST_HITS + 1])
     memberships = ProjectCompany.objects.filter(project=access.project, company__in=rows)
@@ -161,6 +166,7 @@ def _create_page(
     context = {
         "form": form,
         "alike": alike,
+        # Posted back as seen, so only a page that asks about them may hold them.
         "known": _newest(_alike(request.access, _named(form["name"].value()))) if ask else [],
         "ask": ask,
         "search": links.to("company_add"),

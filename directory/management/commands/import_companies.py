@@ -92,6 +92,7 @@ Column headings are recognized as on the import page; --column puts one where it
         # Also if nothing is imported, so that the rows can be corrected.
         if options["errors"]:
             text = refusals.error_file(table.header, refused)
+            # The text has the line ends of CSV already, which must not be translated.
             options["errors"].write_text(text, encoding="utf-8", newline="")
         if refused and not options["skip_errors"]:
             raise CommandError(f"{_reasons(refused)}\nNothing was imported.")
@@ -99,6 +100,8 @@ Column headings are recognized as on the import page; --column puts one where it
             raise CommandError(_doubtful(planned))
         if not options["dry_run"]:
             self._import(planned, choice, scope=scope, file=options["file"], user=user)
+        # With --skip-errors the good rows are stored by now, and a script still learns of the
+        # others.
         if refused:
             raise CommandError(_reasons(refused))
 
@@ -169,6 +172,7 @@ def _table(file: Path) -> Table:
 def _columns(table: Table, wishes: list[str]) -> dict[str, str]:
     columns = mapping.proposed(table)
     for wish in wishes:
+        # From the right: a heading may contain "=", a field does not.
         heading, _, field = wish.rpartition("=")
         if heading not in table.header:
             raise CommandError(f"The file has no column “{heading}”.")
