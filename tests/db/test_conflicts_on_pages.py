@@ -25,7 +25,7 @@ __all__ = ["ours"]
 pytestmark = [pytest.mark.django_db, pytest.mark.shared]
 ALWAYS = 10**6
 # Several tests, so that none takes half a minute.
-PARTS = 2
+PARTS = 3
 
 
 @pytest.fixture

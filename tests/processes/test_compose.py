@@ -46,7 +46,7 @@ def test_every_process_of_ours_waits_for_the_migrations():
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory):
-    """The compose file's environment, with its hosts and folders mapped to the run's own."""
+    """The compose file's environment, with hosts and folders of the test run; migrated."""
     folder = tmp_path_factory.mktemp("installation")
     (folder / "secret_key").write_text("not-a-secret-" * 5)
     (folder / "field_keys").write_text(Fernet.generate_key().decode())
@@ -71,7 +71,12 @@ def installation(tmp_path_factory):
         "REDIS_URL": f"{redis_url().rpartition('/')[0]}/60",
     }
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return {**SERVICES["web"]["environment"], **ours, "PATH": programs}
+    environment = {**SERVICES["web"]["environment"], **ours, "PATH": programs}
+    migrated = subprocess.run(
+        command("migrate"), cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert migrated.returncode == 0, migrated.stderr
+    return environment
 
 
 def command(service: str, old: str = "", new: str = "") -> list[str]:
@@ -79,17 +84,7 @@ def command(service: str, old: str = "", new: str = "") -> list[str]:
 
 
 @pytest.mark.shared
-def test_every_command_comes_up_and_stops_cleanly(installation, tmp_path):
-    migrated = subprocess.run(
-        command("migrate"), cwd=ROOT, env=installation, capture_output=True, text=True, check=False
-    )
-    assert migrated.returncode == 0, migrated.stderr
-    web_is_ready(installation)
-    worker_answers(installation)
-    beat_sends_a_tick(installation, tmp_path)
-
-
-def web_is_ready(installation):
+def test_the_web_server_becomes_healthy_and_stops_cleanly(installation):
     port = free_port()
     arguments = command("web", "0.0.0.0:8000", f"127.0.0.1:{port}")
     with running(arguments, installation) as web:
@@ -109,7 +104,8 @@ def web_is_ready(installation):
         assert stop(web) == 0
 
 
-def worker_answers(installation):
+@pytest.mark.shared
+def test_the_worker_becomes_healthy_and_stops_cleanly(installation):
     check = SERVICES["worker"]["healthcheck"]["test"][1].replace("$$", "$")
     env = {**installation, "HOSTNAME": socket.gethostname()}
     with running(command("worker"), installation) as worker:
@@ -126,7 +122,8 @@ def worker_answers(installation):
         assert stop(worker) == 0
 
 
-def beat_sends_a_tick(installation, tmp_path):
+@pytest.mark.shared
+def test_beat_sends_a_tick_and_stops_cleanly(installation, tmp_path):
     broker = redis.Redis.from_url(installation["REDIS_URL"])
     broker.flushdb()
     with running(command("beat", "/tmp", str(tmp_path)), installation) as beat:

@@ -116,7 +116,7 @@ def test_a_broken_adapter_is_told_and_is_no_crash(page, codes, monkeypatch):
     assert page("check_csv", erp="simulator").status_code == 302
 
 
-def test_ten_thousand_codes_are_checked_in_few_queries(
+def test_thousands_of_codes_are_checked_in_few_queries(
     page, code_list, django_assert_max_num_queries
 ):
     CostCode.objects.bulk_create(
@@ -131,12 +131,12 @@ def test_ten_thousand_codes_are_checked_in_few_queries(
                 sort_path=sort_path([f"{number:05}"]),
                 depth=0,
             )
-            for number in range(10_000)
+            for number in range(3_000)
         ),
         batch_size=500,
     )
     simulator = next(one for one in dry_run.offered() if one.key == "simulator")
-    with django_assert_max_num_queries(25):
-        assert len(dry_run.check(code_list, simulator).failing) == 10_000
-    answer = page(erp="simulator", page="100")
-    assert "9,901 to 10,000 of 10,000 codes" in text(answer).replace("’", "'")
+    with django_assert_max_num_queries(12):
+        assert len(dry_run.check(code_list, simulator).failing) == 3_000
+    answer = page(erp="simulator", page="30")
+    assert "2,901 to 3,000 of 3,000 codes" in text(answer).replace("’", "'")
