@@ -37,7 +37,7 @@ ACTIONS = {
 def items(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     """The items of a segment. A POST adds one, under the item in ``under``."""
     segment = _custom(request.access, segment_id)
-    under = _item(segment, request.GET.get("under", ""))
+    under = segment.items.filter(pk=number(request.GET.get("under", ""))).first()
     if request.method != "POST":
         return _page(request, segment, under=under)
     require(request.access, Permission.CODES_EDIT)
@@ -255,10 +255,6 @@ def _custom(access: Access, segment_id: int) -> Segment:
 
 def _stored_item(segment: Segment, item_id: int) -> SegmentItem:
     return get_object_or_404(segment.items.select_related("segment", "parent"), pk=item_id)
-
-
-def _item(segment: Segment, text: str) -> SegmentItem | None:
-    return segment.items.filter(pk=number(text)).first()
 
 
 def _add_error(form: ItemForm, error: ValidationError | SegmentRefused) -> None:

@@ -120,10 +120,6 @@ def delete(segment: Segment, ids: Iterable[int], *, by: User) -> BulkResult[Left
     return BulkResult(len(sorted_out.allowed), sorted_out.refused)
 
 
-def _used(items: Iterable[SegmentItem]) -> set[int]:
-    return WbsCodeItem.objects.used_ids("item", (item.pk for item in items))
-
-
 def _locked(segment: Segment) -> Segment:
     """Lock the segment. :raises SegmentRefused: if it was deleted."""
     rows = Segment.objects.select_for_update(no_key=True)
@@ -167,7 +163,7 @@ def _rename(segment: Segment, family: Sequence[SegmentItem], code: str) -> None:
     :raises ValidationError: if a code is taken.
     """
     item = family[0]
-    if _used(family):
+    if WbsCodeItem.objects.used_ids("item", (row.pk for row in family)):
         raise SegmentRefused(f"The code of {item} stays: a budget code uses it, or one under it.")
     paths, taken = moves.rename(segment.items.all(), family, {item.pk: code})
     if taken:

@@ -72,7 +72,7 @@ def segment_add(request: ScopedRequest) -> HttpResponseBase:
 @scoped(Permission.CODES_EDIT)
 def segment(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     """Name and switches of a custom segment, and its history."""
-    segment = _custom(request.access, segment_id)
+    segment = get_object_or_404(_customs(request.access), pk=segment_id)
     # For the heading, because the form writes what was typed to the segment.
     name = segment.name
     form = SegmentForm(request.POST if request.method == "POST" else None, instance=segment)
@@ -152,10 +152,6 @@ def segment_move(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
 
 def _customs(access: Access) -> QuerySet[Segment]:
     return Segment.objects.visible_to(access).filter(kind=Segment.Kind.CUSTOM)
-
-
-def _custom(access: Access, segment_id: int) -> Segment:
-    return get_object_or_404(_customs(access), pk=segment_id)
 
 
 def _add_error(form: SegmentForm, error: ValidationError | SegmentRefused) -> None:

@@ -34,13 +34,13 @@ def refresh_news(access: Access, code_list: CodeList) -> dict[str, object]:
     context: dict[str, object] = {
         "erp_owns": erp_owns(code_list),
         "erp": connection.label if connection else "",
-        "wait": _wait(code_list) if is_its_list else None,
+        "wait": sendable.wait_of_list(
+            list_services.CODE, code_list.account_id, code_list.codes.all()
+        )
+        if is_its_list
+        else None,
     }
     return context | running(access, erp_refresh_job.subject(code_list))
-
-
-def _wait(code_list: CodeList) -> sendable.Wait | None:
-    return sendable.wait_of_list(list_services.CODE, code_list.account_id, code_list.codes.all())
 
 
 @register.inclusion_tag("wbs/code_admin_actions.html")

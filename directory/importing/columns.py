@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import Field
@@ -160,12 +160,8 @@ def _keep_descriptions_out_of_trades(columns: dict[str, int], table: Table) -> N
     if "trades" not in columns:
         return
     place = columns["trades"]
-    names = _names(line.cells[place] for line in table.lines)
+    names = (name for line in table.lines for name in split(line.cells[place]))
     if all(len(name) <= LONGEST_LIKELY_TRADE for name in names):
         return
     del columns["trades"]
     columns.setdefault("notes", place)
-
-
-def _names(cells: Iterable[str]) -> Iterable[str]:
-    return (name for cell in cells for name in split(cell))

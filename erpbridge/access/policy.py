@@ -189,10 +189,6 @@ def _decide(direction: int, verb: str) -> Rule:
     return rule
 
 
-def _view_items(access: Access, entity: str) -> Answer:
-    return _at_least(Tool.ERP_INTEGRATIONS, Level.READ_ONLY)(access, entity)
-
-
 # Keep in line with docs/design/permissions.md, "Who does what".
 RULES: dict[Permission, Rule] = {
     Permission.PEOPLE_VIEW: _at_least(Tool.DIRECTORY, Level.READ_ONLY),
@@ -221,7 +217,7 @@ RULES: dict[Permission, Rule] = {
     Permission.PROJECT_CODES_EDIT: _at_least(Tool.ADMIN, Level.ADMIN),
     Permission.PROJECT_WBS_VIEW: _at_least(Tool.ADMIN, Level.READ_ONLY),
     Permission.PROJECT_WBS_EDIT: _at_least(Tool.ADMIN, Level.ADMIN),
-    Permission.ITEMS_VIEW: _view_items,
+    Permission.ITEMS_VIEW: _at_least(Tool.ERP_INTEGRATIONS, Level.READ_ONLY),
     Permission.ITEMS_ACCEPT: _decide(1, "exporting"),
     Permission.ITEMS_IMPORT: _decide(0, "importing"),
     Permission.CONNECTION_VIEW: _in_account(Tool.ERP_INTEGRATIONS, Level.READ_ONLY),

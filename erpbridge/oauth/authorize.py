@@ -137,12 +137,9 @@ def _answer(request: HttpRequest, grant: AuthorizationRequest, **answer: str) ->
     """Redirect to the application, or show the code on a page to be copied."""
     if grant.redirect_uri == OUT_OF_BAND:
         context = {"asked": grant, **answer}
-        return render(request, "oauth/out_of_band.html", context, status=_status(answer))
+        status = 200 if "code" in answer else 400
+        return render(request, "oauth/out_of_band.html", context, status=status)
     return _with_form_action(redirect(grant.address(**answer)), grant)
-
-
-def _status(answer: dict[str, str]) -> int:
-    return 200 if "code" in answer else 400
 
 
 def _with_form_action(response: Any, grant: AuthorizationRequest) -> HttpResponse:

@@ -21,10 +21,6 @@ from erpbridge.access.services.people import Approver, Levels, Person
 from erpbridge.ui.forms import PlainTexts
 
 
-def _as_level(value: str) -> Level:
-    return Level(int(value))
-
-
 class LevelsForm(PlainTexts, forms.Form):
     """One level per tool, and the granular right."""
 
@@ -40,7 +36,7 @@ class LevelsForm(PlainTexts, forms.Form):
             self.fields[tool.value] = forms.TypedChoiceField(
                 label=tool.label,
                 choices=Level.choices,
-                coerce=_as_level,
+                coerce=lambda value: Level(int(value)),
                 initial=Level.NONE,
             )
 

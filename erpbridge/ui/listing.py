@@ -112,7 +112,8 @@ def list_page(
     descending.
     """
     order = _Order.asked_for(params.get("sort", ""), sorts, default or next(iter(sorts)))
-    size = _size(params.get("size", ""))
+    text = params.get("size", "")
+    size = int(text) if text in {str(size) for size in SIZES} else DEFAULT_SIZE
     query = words(params)
     if search and query:
         queryset = search(queryset, query)
@@ -129,10 +130,6 @@ def list_page(
         next=order.cursor(rows[-1]) if after else "",
         previous=order.cursor(rows[0]) if before else "",
     )
-
-
-def _size(text: str) -> int:
-    return int(text) if text in {str(size) for size in SIZES} else DEFAULT_SIZE
 
 
 def _clean(params: QueryDict, query: str) -> QueryDict:

@@ -232,15 +232,18 @@ def use_anyway(item: Item, *, seen: Collection[str], access: Access, why: str) -
     columns = {"erp_code": ""} if connection_services.can_compare(item.connection) else {}
     Link.objects.filter(pk__in=[link.pk for link in links]).update(told=False, **columns)
     notes = [
-        Note(link.entity, link.record_id, str(link), "use_anyway", note=why, data=_ids(link))
+        Note(
+            link.entity,
+            link.record_id,
+            str(link),
+            "use_anyway",
+            note=why,
+            data={"erp_id": link.erp_id},
+        )
         for link in links
     ]
     note(item.account_id, notes, by=access.user)
     release_children(item.connection_id, item.entity, [link.record_id for link in links])
-
-
-def _ids(link: Link) -> dict[str, str]:
-    return {"erp_id": link.erp_id}
 
 
 def not_compared(connection: Connection, needs: Iterable[Link | None]) -> str | None:

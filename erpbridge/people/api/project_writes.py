@@ -92,17 +92,15 @@ class Writes(Records):
             row.refuse(countries.codes(values, country=project.country_code if project else ""))
             row.refuse(rights.refused(project, values))
             if not row.errors:
-                columns = _columns(values)
+                columns = {
+                    SETTINGS[name][0] if name in SETTINGS else name: values[name] for name in values
+                }
                 message = f"Another project of the account has the number {columns.get('number')}."
                 row.refuse(numbers.taken("project_number", columns, project, message=message))
                 row.refuse(origins.taken("origin_id", columns, project, message=TAKEN))
             if not row.errors:
                 prepared.append((row, ProjectValues(row.pk, columns)))
         return prepared
-
-
-def _columns(values: Values) -> Values:
-    return {SETTINGS[name][0] if name in SETTINGS else name: values[name] for name in values}
 
 
 class _Rights:
