@@ -10,6 +10,7 @@ class AdminWbsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register cost codes as a record type, the jobs, and the project signals."""
+        # Imported here, because these modules need the models.
         from admin_wbs.erp import record_type
         from admin_wbs.erp import refresh_job as erp_refresh_job
         from admin_wbs.projects import refresh_job

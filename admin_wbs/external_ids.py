@@ -53,9 +53,11 @@ def notes(
     changed = {name: differences[name] for name in COLUMNS if name in differences}
     if not changed:
         return []
+    # Not always changed: other data of the ERP can be set alone.
     before, after = changed.get("origin_id", ["", ""])
     more = {**(data or {}), "changes": changed}
     if before == after:
         return [Note(entity, pk, label, Verb.EDITED, note=WHY, data=more)]
+    # The verbs and fields of a link of the engine, so that one history reads like the other.
     link_data = {**more, "erp_id": after or before, "was": before}
     return [Note(entity, pk, label, "link" if after else "unlink", note=WHY, data=link_data)]

@@ -28,6 +28,7 @@ def refusals(**names: str) -> Iterator[None]:
     """
     try:
         yield
+    # These derive from the two below, so they are caught first.
     except (Stale, StaleItem, Locked) as error:
         raise ApiError(409, {"base": [str(error)]}) from error
     except CodeRefused as error:

@@ -54,6 +54,7 @@ def store(opened: CodeList, rows: Sequence[CodeRow], *, by: User) -> bool:
     :returns: True if anything was changed.
     """
     ids = {code for row in rows for code in (row.pk, row.parent_id) if code is not None}
+    # Parents are looked up along with the codes, in one query per batch.
     codes = chosen(opened.codes.all(), ids)
     for row in rows:
         _check(row, codes)
@@ -61,14 +62,18 @@ def store(opened: CodeList, rows: Sequence[CodeRow], *, by: User) -> bool:
     created = code_services.store_many(
         opened, [(path, row.description or "") for row, path in new.values()], by=by
     )
+    # By the key of the code, because ``store_many`` creates tier by tier and not in the order of
+    # rows.
     for code in created:
         new[code.code_key][0].pk = code.pk
+    # After the new codes, so that a code cannot be renamed to one that another row creates.
     changed = _change(opened, [row for row in rows if row.pk in codes and not row.errors], by=by)
     return bool(created or changed)
 
 
 def _check(row: CodeRow, codes: Mapping[int, CostCode]) -> None:
     """Check a row by itself, without the other rows."""
+    # A text that is sent empty is missing too: no column may be emptied.
     for column in ("code", "description"):
         value = getattr(row, column)
         if value == "" or (value is None and row.pk is None):
@@ -143,4 +148,5 @@ def _values(row: CodeRow) -> dict[str, str]:
 
 def without_prefix(code: str, parent_code: str) -> str:
     """Remove the parent's full code from the start of a code, if it is there."""
+    # A code that is nothing but the prefix keeps it, rather than becoming empty.
     return code.removeprefix(parent_code + JOINT) or code if parent_code else code

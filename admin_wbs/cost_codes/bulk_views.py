@@ -46,6 +46,7 @@ def many(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     """Apply an action to the ticked codes, or to all codes that match the list's filters."""
     code_list = visible_list(request.access, list_id)
     action = request.POST.get("action", "")
+    # An unknown action needs the right to edit; it is refused further down.
     require(request.access, RULES.get(action, Permission.CODES_EDIT))
     most = settings.ERPBRIDGE_MOST_ROWS_A_CLICK
     ids = _chosen(code_list, request.POST, most=most)
@@ -88,6 +89,7 @@ def _send(request: ScopedRequest, code_list: CodeList, ids: list[int] | None) ->
         return redirect(_back(request, code_list))
     most = settings.ERPBRIDGE_MOST_ROWS_A_CLICK
     seen = number(request.POST.get("list_seen", ""))
+    # The service sends no more than one click takes, so the question names no more.
     count = min(button.count, most) if ids is None else len(ids)
     # A stale page gets its error first, without a question.
     if seen == code_list.revision and must_ask(request, count):
@@ -128,6 +130,7 @@ def _change(
     request: ScopedRequest, code_list: CodeList, action: str, ids: list[int]
 ) -> HttpResponseBase:
     """Deactivate, reactivate, or (after asking) delete."""
+    # Only deleting asks: the other two can be undone by each other.
     if action == "delete":
         if "confirm" not in request.POST:
             return _ask(request, code_list, ids)
@@ -190,6 +193,7 @@ def _chosen(code_list: CodeList, posted: QueryDict, *, most: int) -> list[int]:
     if posted.get("all"):
         rows = matching(code_list, QueryDict(posted.get("query", "")))
     else:
+        # Cut before the query, which takes a parameter for each id.
         ticked = numbers(posted.getlist("ids"))[: most + 1]
         rows = code_list.codes.filter(pk__in=ticked)
     # One more than allowed, so that the caller can tell that there are too many.

@@ -33,8 +33,10 @@ class Plan:
 
 def plan(source: CodeList, target: CodeList) -> Plan:
     """Compare two lists by the keys of their codes; two queries, whatever their size."""
+    # A full code may be split in two ways: 01-100 is one tier, or 100 under 01.
     depths = {code: len(path) for code, path in target.codes.values_list("code_key", "path")}
     codes = list(source.codes.order_by("sort_path").values_list("path", "description", "is_active"))
+    # What is above an active code is copied with it, for a code cannot be without its parents.
     to_copy = {
         full_code(path[: depth + 1])
         for path, _, is_active in codes

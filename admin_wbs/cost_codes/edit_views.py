@@ -39,6 +39,7 @@ def add(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     at_text = request.POST.get("at", "")
     at = selected(code_list, request.POST)
     refused = ""
+    # Without this the code would be added to the first tier.
     if at_text and at is None:
         refused = "The code it was to go under has been deleted. Nothing was saved."
     elif form.is_valid():
@@ -64,6 +65,7 @@ def add(request: ScopedRequest, list_id: int) -> HttpResponseBase:
 def edit(request: ScopedRequest, code_id: int) -> HttpResponseBase:
     """Change the code, the description or both."""
     code = visible_code(request.access, code_id)
+    # A disabled field ignores what is posted, so the form cannot change a code that is fixed.
     locked = edits.fixed_codes([code]).get(code.pk, "")
     if request.method != "POST":
         initial = {"code": code.code, "description": code.description}
@@ -100,6 +102,7 @@ def _added(request: ScopedRequest, created: CostCode) -> HttpResponseBase:
     message = f"{created} was added."
     if not request.htmx:
         messages.success(request, message)
+        # Back to an empty row, because codes are typed one after another.
         return redirect(f"{_place(request, created)}&adding=1#add_code")
     context = _saved_context(request, created, message=message)
     return _changed(render(request, "wbs/parts/added.html", context))
@@ -128,6 +131,8 @@ def _stale(
     clashes = []
     for name in typed:
         now = getattr(fresh, name)
+        # ``before`` has only what was changed since, so any other field is compared with what it is
+        # now.
         if typed[name] == before.get(name, now):
             typed[name] = now
         elif typed[name] != now:
@@ -218,6 +223,7 @@ def _saved_context(request: ScopedRequest, code: CostCode, *, message: str) -> d
     """
     code_list = CodeList.objects.select_related("changed_by").get(pk=code.list_id)
     seen = number(request.POST.get("list_seen", ""))
+    # One more than the page has seen, and by this person: nobody else's change lies between.
     if seen == code_list.revision - 1 and code_list.changed_by == request.user:
         seen = code_list.revision
     return {

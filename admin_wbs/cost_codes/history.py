@@ -30,6 +30,7 @@ class CodeWords:
 
     def state(self, state: str) -> str:
         """The badge label of an acceptance state; empty before the first item."""
+        # A badge belongs to a record; made of one, the history uses the words of the lists.
         return str(sendable.badge(CostCode(erp_state=state)).label) if state else ""
 
 

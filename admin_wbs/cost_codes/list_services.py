@@ -56,6 +56,7 @@ def make_erp(code_list: CodeList, *, by: User) -> None:
     :raises ValidationError: if the account's ERP has its list already.
     """
     code_list = lock(code_list.pk)
+    # Asked for twice is no error: the list is what the caller wants it to be.
     if code_list.is_erp:
         return
     erp_code_list = erp_list(code_list.account_id) or _awaiting(code_list.account_id).first()
@@ -82,6 +83,7 @@ def change(code_list: CodeList, *, values: Mapping[str, object], by: User) -> No
     :raises ValidationError: for an invalid name, or one that is taken.
     """
     code_list = CodeList.objects.select_for_update(no_key=True).get(pk=code_list.pk)
+    # docs/design/work-breakdown-structure.md, "Cost codes": the ERP list comes with its connection.
     names = ("for_new_projects",) if code_list.connection_id else ("name", "for_new_projects")
     before = {name: getattr(code_list, name) for name in names}
     changed = changes(before, {name: values[name] for name in names if name in values})
@@ -109,8 +111,10 @@ def _awaiting(account_id: int) -> CodeListQuerySet:
 
 def _adopt_erp_list(connection: Connected, account_id: int) -> CodeList | None:
     """Give the waiting list to the connection; None if there is none, or it has a list."""
+    # A connection that is switched to again already has its list from the first time.
     if CodeList.objects.filter(connection_id=connection.connection_id).exists():
         return None
+    # The one lock against the order, connection before list (docs/locks.md, "The order").
     awaiting = _awaiting(account_id).select_for_update(no_key=True).first()
     if awaiting is None:
         return None
@@ -128,6 +132,7 @@ def _create_erp_list(connection: Connected, account_id: int) -> CodeList:
     taken = CodeList.objects.filter(account=account_id, name_key=key(name))
     if taken.exclude(connection_id=connection.connection_id).exists():
         name = f"{name} ({connection.name})"
+    # Not an error if it exists: the same connection may be taken into use again.
     created, new = CodeList.objects.get_or_create(
         connection_id=connection.connection_id,
         defaults={"account_id": account_id, "name": name[:150]},
@@ -150,6 +155,7 @@ def read_only(code_list: CodeList) -> str | None:
     if not code_list.is_erp:
         return None
     connection = sendable.connected(code_list.account_id, CODE)
+    # A connected ERP that has a list of its own never takes this one.
     if code_list.awaits_erp:
         return OTHER_LIST if connection else None
     if connection is None or connection.connection_id != code_list.connection_id:
@@ -216,6 +222,7 @@ def _touch(list_ids: Collection[int], *, by: User | None) -> None:
 
 def _save(code_list: CodeList, update_fields: list[str] | None = None) -> None:
     """:raises ValidationError: for an invalid name, or one that is taken, even concurrently."""
+    # Without constraints: they are left to the database, which knows of concurrent requests too.
     code_list.full_clean(validate_constraints=False)
     try:
         with transaction.atomic():

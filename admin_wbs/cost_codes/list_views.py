@@ -27,6 +27,8 @@ def code_lists(request: ScopedRequest) -> HttpResponseBase:
     """The account's lists; if there is only one, redirect to its codes."""
     access = request.access
     lists = CodeList.objects.visible_to(access).with_counts().order_by("name")
+    # docs/design/sending-to-erp.md, "Sending cost codes". The trail above the codes links back with
+    # ``all``.
     if len(lists) == 1 and "all" not in request.GET:
         return redirect("admin_wbs:list", access.account.pk, lists[0].pk)
     present = sendable.connected(access.account.pk, list_services.CODE)
@@ -91,6 +93,7 @@ def list_copy(request: ScopedRequest, list_id: int) -> HttpResponseBase:
             count = copy_list.copy(source, target, seen=seen, by=request.user)
         except CodeRefused as refused:
             messages.error(request, str(refused))
+            # The page below shows the list as it is now, with its new revision.
             target.refresh_from_db()
         else:
             codes = "1 code was" if count == 1 else f"{count:,} codes were"

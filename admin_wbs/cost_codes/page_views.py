@@ -67,6 +67,7 @@ def erp_buttons(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     seen = number(request.GET.get("list_seen", ""))
     if not request.htmx:
         return redirect("admin_wbs:list", request.access.account.pk, code_list.pk)
+    # 204 makes htmx leave the buttons, and what the person has focused, alone.
     if seen == code_list.revision:
         return HttpResponse(status=NO_CONTENT)
     return render(request, "wbs/parts/erp_buttons.html", erp_context(request, code_list, seen=seen))

@@ -49,6 +49,7 @@ def add(
     :raises CodeRefused: if the parent is of the last tier, inactive, or deleted.
     """
     list_services.open_for_change(code_list.pk, by=by)
+    # Read again under the lock: the parent may have been deleted or made inactive since.
     stored_parent = _parent(code_list, parent)
     created = CostCode(account_id=code_list.account_id, list=code_list, parent=stored_parent)
     created.place(code.strip(), stored_parent)
@@ -115,18 +116,22 @@ def edit(code: CostCode, *, values: Mapping[str, str], seen: int, by: User) -> C
     opened = list_services.lock_open(code.list_id)
     stored = CostCode.objects.select_related("parent").get(pk=code.pk)
     cleaned = {name: value.strip() for name, value in values.items()}
+    # Before the comparison of revisions: who changes nothing is in nobody's way.
     if not changes({name: getattr(stored, name) for name in cleaned}, cleaned):
         return stored
     # For a code that is locked too, the message below says more.
     if stored.revision != seen and not sendable.is_locked(stored):
         raise Stale(f"{stored} was changed since you opened the page. Review the current version.")
+    # Taken now, because the values below are set on the same instance.
     label = stored.full_code
     for name, value in cleaned.items():
         setattr(stored, name, value)
+    # Texts that are too long are refused by field here; ``edits`` expects clean ones.
     _check_values(stored)
     for refused in edits.change(opened, {code.pk: cleaned}, by=by).refused:
         raise _exception(refused, label)
     list_services.touch(opened, by=by)
+    # The code was written by ``edits``, with the paths and the revision that it worked out.
     stored.refresh_from_db()
     return stored
 
@@ -280,6 +285,7 @@ def by_path(code_list: CodeList, paths: Iterable[Sequence[str]]) -> dict[tuple[s
     code_keys = sorted({key(full_code(path)) for path in paths if path})
     rows = CostCode.objects.filter(list=code_list)
     codes: dict[tuple[str, ...], CostCode] = {}
+    # A full code may be split in two ways, so the codes are told apart by their paths.
     for chunk in chunks(code_keys):
         for code in rows.filter(code_key__in=chunk):
             codes[keys(code.path)] = code
@@ -297,6 +303,7 @@ def _check(code: CostCode) -> None:
 
 def _check_values(code: CostCode) -> None:
     """:raises ValidationError: by field, for a value that is missing or too long."""
+    # Derived columns are excluded: their limits follow from those of the code and of the tiers.
     code.full_clean(exclude=["path", "full_code", "sort_path"], validate_constraints=False)
 
 

@@ -43,6 +43,7 @@ class Filters:
 
     def are_all_of(self, params: QueryDict) -> bool:
         """True if every requested filter is valid."""
+        # An unknown value is read as no filter, which differs from what the query string says.
         filters = {"status": self.status, "erp": self.erp}
         return all(params.get(name, "") in ("", value) for name, value in filters.items())
 
@@ -124,6 +125,7 @@ def numbers_of(code_list: CodeList) -> dict[str, int]:
     Returned codes are counted by badge, because a person can filter by badge.
     """
     unsynced = Q(origin_id="", is_active=True)
+    # One query for all numbers, as no join is needed for a badge.
     back = {key: Count("pk", filter=sendable.badge_filter(key)) for key in CAME_BACK}
     counts: dict[str, int] = code_list.codes.aggregate(
         total=Count("pk"), unsynced=Count("pk", filter=unsynced), **back
@@ -193,10 +195,12 @@ def row_of(code: CostCode) -> Row:
 def may(access: Access, code_list: CodeList) -> dict[str, bool]:
     """What the person can do with the codes of a list."""
     open_for_change = not list_services.read_only(code_list)
+    # A list that awaits its ERP has nobody to send to yet.
     of_connection = code_list.is_erp and not code_list.awaits_erp
     return {
         "edit": open_for_change and bool(access.can(Permission.CODES_EDIT)),
         "send": of_connection and open_for_change and bool(access.can(Permission.CODES_SEND)),
+        # Also of a list that can only be read: codes that wait must not stay locked there.
         "retrieve": of_connection and bool(access.can(Permission.CODES_RETRIEVE)),
     }
 
@@ -226,9 +230,11 @@ def _rows(codes: Sequence[CostCode], *, parents: bool) -> list[Row]:
     ]
     if not parents:
         return rows
+    # A search result is read with the codes above it; those that match themselves are rows already.
     shown_ids = {code.pk for code in codes}
     above = [code for code in rendering.ancestors(codes) if code.pk not in shown_ids]
     rows += [Row(code, is_group=True, above=True) for code in above]
+    # The page came in this order, the codes above it have to be put in.
     return sorted(rows, key=lambda row: row.code.sort_path)
 
 

@@ -31,6 +31,7 @@ def store(rows: Sequence[ValueRow], *, access: Access) -> None:
     permission to import (see :mod:`admin_wbs.external_ids`).
     """
     account = access.account
+    # The account's lock, under which the defaults are made, also keeps two calls apart.
     default_structure.lock(account.pk)
     stored = {cost_type.pk: cost_type for cost_type in CostType.objects.filter(account=account)}
     used = WbsCodeItem.objects.used_ids("cost_type", (row.pk for row in rows if row.pk))
@@ -38,6 +39,7 @@ def store(rows: Sequence[ValueRow], *, access: Access) -> None:
         _check(row, stored, used)
         if why := external_ids.refusal(stored.get(row.pk or 0), row.values, access=access):
             row.refuse({"origin_id": [why]})
+    # Not left to the constraints: one taken code would fail the statement that stores all rows.
     _refuse_taken(rows, stored)
     good = [row for row in rows if not row.errors]
     new = [(row, CostType(account=account, **row.values)) for row in good if row.pk is None]
@@ -79,6 +81,7 @@ def _check(row: ValueRow, stored: Mapping[int, CostType], used: Set[int]) -> Non
 def _refuse_taken(rows: Iterable[ValueRow], stored: Mapping[int, CostType]) -> None:
     """A code or ERP id belongs to one cost type; if two rows want it, the first gets it."""
     types = stored.values()
+    # Codes are compared in their folded form, ids of the ERP exactly.
     codes: dict[str, object] = {item.code_key: item.pk for item in types}
     origins: dict[str, object] = {item.origin_id: item.pk for item in types if item.origin_id}
     for row in rows:
@@ -91,6 +94,7 @@ def _refuse_taken(rows: Iterable[ValueRow], stored: Mapping[int, CostType]) -> N
             row.refuse({"code": [f"Another cost type has the code {row.values['code']}."]})
         if origin and origins.get(origin, owner) != owner:
             row.refuse({"origin_id": [f"{TAKEN} by {origins[origin]}"]})
+        # A row that is refused for its origin id must not keep its code from a later row.
         if not row.errors:
             codes |= {code: owner} if code else {}
             origins |= {origin: owner} if origin else {}

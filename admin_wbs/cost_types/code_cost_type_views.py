@@ -24,6 +24,7 @@ from erpbridge.ui import page_params
 from erpbridge.ui.listing import list_page
 
 GET_OR_POST = ("GET", "HEAD", "POST")
+# At most as many digits as the largest id has.
 PAIR = re.compile(r"([0-9]{1,19})-([0-9]{1,19})", re.ASCII)
 
 
@@ -46,6 +47,7 @@ def cost_types_of_codes(request: ScopedRequest, list_id: int) -> HttpResponseBas
         messages.error(request, str(refused))
     else:
         messages.success(request, f"Saved {changed:,} change{'' if changed == 1 else 's'}.")
+    # Back to the same page of the matrix, with its search.
     return redirect(request.get_full_path())
 
 
@@ -102,6 +104,7 @@ def _ask_column(
     codes = code_cost_types.rows(code_list).search(words)
     count = codes.count()
     missing = code_cost_types.without(codes, cost_type).count()
+    # The heading of a column is one button: it unticks where every code has the type.
     verb, number = ("Tick", missing) if missing else ("Untick", count)
     which = f"that match “{words}”" if words else f"of {code_list}"
     codes_text = f"{number:,} code{'' if number == 1 else 's'}"
@@ -117,6 +120,7 @@ def _ask_column(
 
 
 def _list(access: Access, list_id: int) -> CodeList:
+    # The matrix has a column for each cost type, so the defaults have to exist.
     default_structure.ensure(access.account.pk)
     return get_object_or_404(CodeList.objects.visible_to(access), pk=list_id)
 
@@ -152,4 +156,5 @@ def _pairs(texts: list[str]) -> set[Tick]:
     """Parse the values of boxes, ``code-type``; anything else is ignored."""
     matches = [PAIR.fullmatch(text) for text in texts]
     pairs = {(int(match[1]), int(match[2])) for match in matches if match}
+    # A query with a larger number fails.
     return {pair for pair in pairs if max(pair) <= LARGEST_ID}

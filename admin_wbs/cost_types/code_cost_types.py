@@ -56,6 +56,7 @@ def tick(code_list: CodeList, *, on: Collection[Tick], off: Collection[Tick], by
     _lock_open(code_list)
     records = _records(code_list, {*on, *off})
     existing = ticks_of(list(records[0].values()))
+    # A box that somebody else has ticked already is no change and gets no event.
     new = [pair for pair in dict.fromkeys(on) if pair not in existing and _exist(pair, records)]
     old = [pair for pair in dict.fromkeys(off) if pair in existing and _exist(pair, records)]
     _store(new)
@@ -87,6 +88,7 @@ def tick_column(
         ticks = CodeCostType.objects.filter(cost_type=cost_type, code__in=codes)
         changed = ticks.delete()[0]
     if changed:
+        # One event of the list: an event for each of thousands of codes would say no more.
         text = f"{WORDS[ticked]} for {changed:,} code{'' if changed == 1 else 's'}"
         data = {"changes": {f"Cost type {cost_type}": ["", text]}}
         note(
@@ -118,6 +120,7 @@ def _records(code_list: CodeList, pairs: Iterable[Tick]) -> Records:
     codes: dict[int, CostCode] = {}
     for chunk in chunks(code_ids):
         codes |= rows(code_list).in_bulk(chunk)
+    # Locked, so that none is deleted while boxes of it are ticked.
     types = CostType.objects.filter(account=code_list.account_id).select_for_update(no_key=True)
     return codes, {cost_type.pk: cost_type for cost_type in types}
 

@@ -43,6 +43,7 @@ def change(cost_type: CostType, *, values: Mapping[str, str], by: User) -> CostT
     stored = _locked(cost_type)
     names = [name for name in EDITABLE if name in values]
     if stored.is_default and "base_type" in names:
+        # Ignored and not refused: the form hands on the stored value of its disabled field.
         names.remove("base_type")
     before = {name: getattr(stored, name) for name in names}
     changed = changes(before, {name: values[name].strip() for name in names})
@@ -74,6 +75,7 @@ def delete(cost_type: CostType, *, by: User) -> None:
     why = delete_refusal(stored)
     if why:
         raise SegmentRefused(why)
+    # Before the deletion, which takes the id off the row.
     _note(stored, Verb.DELETED, by=by)
     stored.delete()
 
@@ -89,6 +91,7 @@ def _locked(cost_type: CostType) -> CostType:
 
 def _save(cost_type: CostType, update_fields: list[str] | None = None) -> None:
     """:raises ValidationError: for an invalid value, or a code that is taken, even concurrently."""
+    # Constraints are left to the database, which knows of concurrent requests too.
     cost_type.full_clean(validate_constraints=False)
     try:
         with transaction.atomic():

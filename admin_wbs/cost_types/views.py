@@ -45,6 +45,7 @@ class CostTypeForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
 def cost_type_list(request: ScopedRequest) -> HttpResponseBase:
     """The cost types of the account; a POST adds one."""
     access = request.access
+    # An account has its defaults from the first time that somebody looks at them.
     default_structure.ensure(access.account.pk)
     form = CostTypeForm(request.POST if request.method == "POST" else None)
     if request.method == "POST":
@@ -69,6 +70,7 @@ def cost_type_list(request: ScopedRequest) -> HttpResponseBase:
 def cost_type(request: ScopedRequest, type_id: int) -> HttpResponseBase:
     """Code and label of a cost type, and its history."""
     cost_type = get_object_or_404(CostType.objects.visible_to(request.access), pk=type_id)
+    # For the heading, because the form writes what was typed to the instance.
     title = str(cost_type)
     form = CostTypeForm(request.POST if request.method == "POST" else None, instance=cost_type)
     if request.method == "POST" and form.is_valid():

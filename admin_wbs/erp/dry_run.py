@@ -88,6 +88,7 @@ def check(code_list: CodeList, adapter: InstalledAdapter) -> Verdict:
         list_services.CODE, code_list.account_id, list(codes), adapter.key
     )
     by_id: dict[int, Refusal] = {refusal.record_id: refusal for refusal in refused}
+    # In the order of the list, whatever the order of the refusals is.
     failing = [
         Failing(pk, *texts, by_id[pk].problems) for pk, texts in codes.items() if pk in by_id
     ]

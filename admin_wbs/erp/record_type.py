@@ -15,6 +15,8 @@ from erp_integrations.sendable import Connected, Draft, FurtherPage, Problem, Se
 from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 
+# What an adapter may map. ``is_group`` changes with the first child and the last, so the services
+# that create and delete codes call ``note_edits`` for the parents.
 COLUMNS = ("code", "full_code", "description", "path", "is_group", "is_active")
 INACTIVE = Problem(
     field="is_active",
@@ -107,9 +109,11 @@ def _draft(row: Mapping[str, Any]) -> Draft:
 def _of_other_lists(ids: Sequence[int]) -> dict[int, Problem]:
     """Code id -> why its list cannot be sent. All codes belong to one account."""
     problems: dict[int, Problem] = {}
+    # The first one tells the account, because the engine sends records of one account.
     rows = CostCode.objects.filter(pk__in=ids[:1]).values_list("list", "account")
     for list_id, account_id in rows:
         erp_code_list = list_services.erp_list(account_id)
+        # Without a connection there is no other list; that nothing can be sent is said elsewhere.
         erp_list_id = erp_code_list.pk if erp_code_list else list_id
         others = CostCode.objects.filter(pk__in=ids).exclude(list=erp_list_id)
         message = "It is not on the ERP Standard Cost Codes list of the connected ERP."
@@ -127,4 +131,5 @@ def make_list(*, entity: str, account_id: int, connected: Connected, **_more: ob
 def register() -> None:
     """Register cost codes as a record type that can be sent."""
     sendable.register(CostCodeType())
+    # With a uid, so that registering twice connects once.
     sendable.connection_activated.connect(make_list, dispatch_uid="admin_wbs.make_list")

@@ -38,6 +38,7 @@ from erpbridge.json_values import Json
 
 FETCH = "codes.fetch"
 APPLY = "codes.apply"
+# Rows per transaction: while it lasts, the list is locked for everybody else.
 CHUNK = 500
 MOST_LISTED = 200
 # Longer than any code of one tier, so that no real code starts with it.
@@ -150,11 +151,13 @@ def apply_step(run: Run) -> None:
 
 def _apply_next(run: Run, code_list: CodeList) -> None:
     stamp = _stamp(code_list)
+    # A new plan reads the whole list and everything that the ERP has, which is too much per chunk.
     if run.memory.get("stamp") == stamp and run.memory["plan"].to_do:
         plan: Plan = run.memory["plan"]
         rows = _next(plan)
     else:
         plan = _new_plan(run, code_list)
+        # What moves comes before what is added or changed in place, because it frees full codes.
         rows = _moving(code_list, plan) or _next(plan)
         # An applied row leaves the plan. If the number of rows to do did not go down, the rest
         # cannot be applied, and the job ends instead of repeating it forever.
@@ -164,10 +167,12 @@ def _apply_next(run: Run, code_list: CodeList) -> None:
         run.notes["left"] = plan.to_do
     list_services.touch(code_list, by=run.job.by)
     follow(code_list, rows, by=run.job.by)
+    # Stamped after the change, which this worker has made itself and the plan allows for.
     run.memory |= {"stamp": _stamp(code_list), "plan": plan.without(rows)}
     tally = run.notes.setdefault("tally", {})
     for row in rows:
         tally[WORDS[row.fate]] = tally.get(WORDS[row.fate], 0) + 1
+    # A new plan may have more rows than the one that the total was counted from.
     run.done = min(run.total, run.done + len(rows))
 
 
@@ -222,6 +227,7 @@ def _moving(code_list: CodeList, plan: Plan) -> list[Row]:
     full_codes = dict(code_list.codes.values_list("pk", "full_code")) if changed else {}
     moving = [row for row in changed if full_codes.get(row.code_id) != full_code(row.path)]
     parent_paths = {row.path[:n] for row in moving for n in range(1, len(row.path))}
+    # New codes that something moves under have to be in the same chunk.
     return [row for row in plan.of(Fate.NEW) if row.path in parent_paths] + moving
 
 
@@ -233,9 +239,11 @@ def follow(code_list: CodeList, rows: Sequence[Row], *, by: User) -> None:
         sendable.hold(code_list.account_id)
         changed = [row for row in rows if row.fate == Fate.CHANGED]
         links |= _make_and_place(code_list, rows, changed, by=by)
+        # After the codes are in place: a link compares the record with what the ERP has.
         sendable.link_existing(code_list.account_id, list_services.CODE, links, by=by)
         _deactivate([row for row in rows if row.fate == Fate.MISSING], code_list, by=by)
         touched = [*links, *(row.code_id for row in changed)]
+        # These codes are now as the ERP has them, so they have no drift, and need no sending.
         sendable.note_agreement(
             code_list.account_id, list_services.CODE, _family(code_list, touched)
         )
@@ -249,7 +257,9 @@ def _make_and_place(
     :returns: id of a new code -> ERP id.
     """
     stored = _of_rows(code_list, changed)
+    # Taken now: ``_place`` changes the instances, and history tells what was.
     before = {pk: (code.full_code, code.description, code.is_active) for pk, code in stored.items()}
+    # The constraint on full codes holds after every statement, not only at the end.
     _park([stored[row.code_id] for row in changed if tuple(stored[row.code_id].path) != row.path])
     erp_ids: dict[int, str] = {}
     for depth in range(MOST_TIERS):
@@ -285,6 +295,8 @@ def _place(code_list: CodeList, tier: Sequence[Row], stored: dict[int, CostCode]
     for row in tier:
         code = stored[row.code_id]
         is_moving = tuple(code.path) != row.path
+        # The place from which the codes under it have to come along; ``code`` gets the new one
+        # below.
         before = CostCode(
             pk=code.pk, list_id=code_list.pk, path=code.path, sort_path=code.sort_path
         )

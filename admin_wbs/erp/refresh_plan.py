@@ -133,6 +133,7 @@ def codes_of_erp(rows: Sequence[ErpRow]) -> list[ErpCode]:
 def _erp_code(
     row: ErpRow, by_id: Mapping[str, ErpRow], placed: dict[str, ErpCode], below: frozenset[str]
 ) -> ErpCode:
+    # Each code is worked out once, although every code under it asks for it.
     if row.erp_id in placed:
         return placed[row.erp_id]
     parent_id = str(row.data.get("parent") or "")
@@ -162,6 +163,7 @@ def _own_code(row: ErpRow, erp_parent: ErpRow | None) -> str:
     if erp_parent is None:
         return joined
     prefix = str(erp_parent.data.get("full_code") or erp_parent.erp_code).strip()
+    # Without the parent's code in front nothing shows where to cut, so it is taken as it is.
     if not joined.startswith(prefix) or len(joined) <= len(prefix) + 1:
         return joined
     rest = joined[len(prefix) :]
@@ -209,6 +211,7 @@ class _Comparison:
 
     def _grounded(self, rows: Sequence[Row]) -> list[Row]:
         """Leave codes whose parent would be missing or inactive."""
+        # What changes counts only once its own row is found good, at its new place.
         changing = {row.code_id for row in rows if row.fate == Fate.CHANGED}
         active = {
             code.code_key
@@ -234,9 +237,11 @@ class _Comparison:
         if erp_code.problem:
             return _left(erp_code, erp_code.problem)
         code_key = key(full_code(erp_code.path))
+        # Of two that read the same, the first keeps the code; a list of ours has a full code once.
         if self.seen.setdefault(code_key, erp_code.erp_id) != erp_code.erp_id:
             return _left(erp_code, "The ERP has another code that reads the same.")
         if code is not None:
+            # Where the ERP does not own the codes, a linked one that differs is left to sending.
             return self._changed(erp_code, code) if self.owned else None
         holder = self.by_path.get(code_key)
         if holder is not None:
@@ -283,6 +288,7 @@ class _Comparison:
             for erp_code in self.erp_codes
             if erp_code.erp_id in self.linked
         }
+        # Only linked codes can be missing: others were never the ERP's.
         missing = set(self.linked.values()) - fetched
         codes = [code for pk, code in self.codes.items() if pk in missing and code.is_active]
         return [
@@ -295,6 +301,7 @@ class _Comparison:
                 why="The ERP does not have it any more; it becomes inactive.",
             )
             for code in codes
+            # A code with an open item is not changed; the next refresh looks at it again.
             if code.pk not in self.locked
         ]
 

@@ -46,6 +46,7 @@ def refresh(request: ScopedRequest, list_id: int) -> HttpResponseBase:
         "fetched": erp_refresh_job.fetched(code_list),
         **job_pages.running(request.access, erp_refresh_job.subject(code_list)),
     }
+    # While a job runs, the plan changes with every chunk.
     if not context["why_not"] and context["fetched"] and "job" not in context:
         context |= _shown(plan_of(code_list), request.GET)
     return render(request, "wbs/refresh.html", context)

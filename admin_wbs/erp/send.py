@@ -24,14 +24,17 @@ def button(code_list: CodeList, access: Access, *, seen: int | None = None) -> L
     """
     if not code_list.is_erp:
         return None
+    # Without inactive codes, which are never sent and would be refused one by one.
     sending = sendable.list_button(
         list_services.CODE, access, code_list.codes.filter(is_active=True)
     )
     reasons = list(sending.reasons)
     if seen is not None and seen != code_list.revision:
         advice = "Reload the page, review the list, then send."
+        # First, because the other reasons may be gone once the page is read again.
         reasons.insert(0, Problem("revision", "stale", f"{changed_since(code_list)} {advice}"))
     why = list_services.read_only(code_list)
+    # The engine's own words for an ERP that owns its records say more than the list's.
     if why and not any(problem.rule == "erp_owns" for problem in reasons):
         reasons = [Problem("list", "read_only", why)]
     return replace(sending, reasons=tuple(reasons), enabled=sending.enabled and not reasons)
@@ -106,6 +109,7 @@ def _with_parents(code_list: CodeList, ids: Iterable[int]) -> list[int]:
         for chunk in chunks(tier_ids):
             rows = code_list.codes.filter(pk__in=chunk)
             parents.update(rows.exclude(parent=None).values_list("parent_id", flat=True))
+        # Not the parents that the ERP has and that were changed since: a child needs no new parent.
         missing = code_list.codes.filter(sendable.unsent(updates=False), pk__in=parents)
         tier = set(missing.values_list("pk", flat=True)) - chosen
         chosen |= tier

@@ -72,6 +72,7 @@ def unlink(code: CostCode, *, by: User, why: str, seen: int, with_below: bool, d
     code_list = list_services.lock(code.list_id)
     if code_list.revision != seen:
         raise Stale("The list changed since you opened the page. Look at it as it is, then decide.")
+    # Read and checked again under the lock: what the page showed may not hold any more.
     stored = CostCode.objects.get(pk=code.pk)
     check = usage(stored)
     _refuse(check, with_below=with_below, delete=delete)

@@ -31,6 +31,7 @@ class UnlinkForm(PlainTexts, forms.Form):
         required=False,
         help_text="The ERP keeps what it has.",
     )
+    # Limited to what the column holds, so that no posted number makes a query fail.
     seen = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**31 - 1)
 
 
@@ -61,6 +62,7 @@ def unlink(request: ScopedRequest, code_id: int) -> HttpResponseBase:
 
 def _deleted(request: ScopedRequest, code_id: int) -> HttpResponseBase:
     """The page for a code that an earlier click unlinked and deleted."""
+    # The event holds the list: the code that could name it is gone.
     event = deletion(request, list_services.CODE, code_id)
     visible = CodeList.objects.visible_to(request.access).filter(pk=event.data.get("list"))
     name, *place = ("list", visible[0].pk) if visible else ("lists",)
@@ -81,6 +83,7 @@ def _done(request: ScopedRequest, code: CostCode, form: UnlinkForm) -> HttpRespo
             delete=delete,
         )
     except CodeRefused as refused:
+        # The checkbox may have been taken off the form, when nothing linked was under the code.
         field = refused.field if refused.field in form.fields else None
         form.add_error(field, str(refused))
         return None

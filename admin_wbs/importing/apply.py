@@ -48,10 +48,12 @@ def confirm(stored: CodeImport, *, seen: str, by: User) -> Result:
     :raises Changed: if the list changed so that the rows would do something else.
     :raises ReadOnly: if the list cannot be changed.
     """
+    # The list before anything else (docs/locks.md, "The order"), and before the plan is made.
     code_list = list_services.lock(stored.list_id)
     confirm_once(stored)
     plan = uploads.plan_of(stored)
     if plan.fingerprint != seen:
+        # Also takes back ``confirm_once``, so that the file can still be confirmed.
         raise Changed(
             "The list or the way to split codes changed since this page was opened, so nothing "
             "was imported. Look at the preview again."
@@ -79,7 +81,9 @@ def _apply(plan: Plan, code_list: CodeList, *, file_name: str, by: User) -> Resu
     new = [planned.row for planned in plan.of_state(State.NEW)]
     changed = plan.of_state(State.CHANGED)
     result = Result(len(new), len(changed), plan.counts[State.UNCHANGED], plan.refused)
+    # Without this a file that changes nothing would make open pages of the list stale.
     if plan.usable:
+        # Asked again under the lock: the ERP may have been disconnected since the upload.
         list_services.refuse_read_only(code_list)
         list_services.touch(code_list, by=by)
         code_services.store_many(code_list, [(row.path, row.description) for row in new], by=by)

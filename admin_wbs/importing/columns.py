@@ -68,8 +68,10 @@ def recognized(header: Sequence[str]) -> Layout:
         raise FileProblem(f"The column Description is missing. {_known_headings()}")
     description = places[DESCRIPTION]
     levels = _numbered(places, "costcodelevel", "Cost Code Level")
+    # First, because a file with numbered levels may also hold a column Cost Code.
     if levels:
         return Layout("levels", _at_most(levels), description)
+    # "Cost Code" is the template's heading, "Code" that of the layout of our own.
     code = places.get("costcode", places.get("code"))
     divisions = _numbered(places, "division", "Division")
     if "division" not in places:
@@ -87,6 +89,7 @@ def recognized(header: Sequence[str]) -> Layout:
 def unread(layout: Layout, header: Sequence[str]) -> list[str]:
     """The headings of columns that are not imported."""
     read = {*layout.tiers, layout.description}
+    # The error column is of an earlier round and not the person's.
     return [name for place, name in enumerate(header) if place not in read and name != ERROR]
 
 
@@ -106,6 +109,7 @@ def _key(heading: str) -> str:
 
 def _numbered(places: Mapping[str, int], start: str, name: str) -> tuple[int, ...]:
     """Columns ``start1``, ``start2``, ... :raises FileProblem: if one in between is missing."""
+    # No leading zero, so that "Level 01" is not a second Level 1.
     fits = re.compile(rf"{start}[1-9][0-9]?")
     numbers = [int(key[len(start) :]) for key in places if fits.fullmatch(key)]
     for number in range(1, max(numbers, default=0) + 1):

@@ -28,5 +28,6 @@ def rows(code_list: CodeList) -> Iterator[list[str]]:
     tiers = max(deepest + 1, FEWEST_TIERS)
     yield [*(f"Cost Code Level {tier}" for tier in range(1, tiers + 1)), "Description"]
     codes = code_list.codes.order_by("sort_path").values_list("path", "description")
+    # Streamed, so that a long list is never in memory as a whole.
     for path, description in codes.iterator(chunk_size=2000):
         yield [*path, *[""] * (tiers - len(path)), description]

@@ -86,6 +86,8 @@ class Plan(FilePlan[Planned]):
     @cached_property
     def fingerprint(self) -> str:
         """Changes if the rows would do something else."""
+        # With the reason, which holds the old description: a change of what is overwritten counts
+        # too.
         facts = [
             (planned.row.line, planned.row.key, planned.state, planned.reason)
             for planned in self.rows
@@ -115,6 +117,7 @@ def make(
     for row in rows:
         if row.path and not row.problems:
             _compare(row, codes.get(key(full_code(row.path))))
+    # Last, because an error that the comparison has found is one of the codes under it too.
     _find_orphans(rows, {code.key for code in codes.values()})
     return Plan([Planned(row, codes.get(key(full_code(row.path)))) for row in rows])
 
@@ -144,6 +147,7 @@ def _find_orphans(rows: Sequence[Row], existing: set[Key]) -> None:
     # Parents first, because an error of a parent is one of its children too.
     for row in sorted(rows, key=lambda item: len(item.path)):
         parent_key = row.key[:-1]
+        # A path with a gap has an error of its own already.
         if not parent_key or parent_key in existing or not all(row.path):
             continue
         name = full_code(row.path[:-1])

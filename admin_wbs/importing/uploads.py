@@ -41,6 +41,7 @@ def visible_to(access: Access) -> QuerySet[CodeImport]:
 def choose_delimiter(stored: CodeImport, delimiter: str) -> bool:
     """Set the delimiter of joined codes; False if the import was confirmed already."""
     if delimiter not in columns.DELIMITERS:
+        # Not one of the offered ones: what is stored stays, and the page shows it.
         return True
     return uploads.update_unconfirmed(stored, delimiter=delimiter)
 

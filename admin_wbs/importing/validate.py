@@ -58,6 +58,7 @@ def _row(line: Line, layout: Layout, header: Sequence[str], delimiter: str) -> R
         path, problems = _split(cells[0], names[0], delimiter)
     else:
         path, problems = _tiers(cells, names, last_is_code=layout.last_is_code)
+    # Each tier has a name in messages, which is why the two have one length.
     for code, name in zip(path, _names(path, names, layout), strict=True):
         problems += _text_problems(code, name, LONGEST_CODE)
     name = header[layout.description]
@@ -80,6 +81,7 @@ def _names(path: list[str], names: list[str], layout: Layout) -> list[str]:
 def _split(text: str, name: str, delimiter: str) -> tuple[list[str], list[str]]:
     if not text:
         return [], [f"{name} is missing."]
+    # "01 - 100" is 01-100.
     path = [part.strip() for part in text.split(delimiter)] if delimiter else [text]
     if len(path) > MOST_TIERS:
         return path, [f"{name} may have at most {MOST_TIERS} tiers; it has {len(path)}."]
@@ -97,6 +99,7 @@ def _tiers(
     path = [*divisions[:depth], *(code for code in last if code)]
     if not path:
         return [], [f"{names[0]} is missing."]
+    # In these layouts a code always has a division above it.
     if last and not depth:
         return path, [f"{names[0]} is missing above {path[-1]}."]
     gaps = [name for name, code in zip(names, divisions[:depth], strict=False) if not code]
@@ -118,9 +121,11 @@ def _find_duplicates(rows: list[Row]) -> None:
     """Allow one row per code: of identical rows the first is kept, of others none."""
     same: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
+        # A path with a gap has an error already, and its full code may read like another one.
         if row.path and all(row.path):
             same[key(full_code(row.path))].append(row)
     for group in same.values():
+        # Which of several different rows is meant, only the person knows.
         alike = len({(row.key, row.description) for row in group}) == 1
         for row in group[1:] if alike else group:
             if len(group) > 1:
@@ -142,6 +147,7 @@ def _find_cycles(rows: list[Row]) -> None:
     lines: dict[str, dict[Key, int]] = defaultdict(dict)
     for row in rows:
         if row.path:
+            # By the last tier alone, which in such a file is the whole code.
             lines[row.key[-1]].setdefault(row.key[:-1], row.line)
     for row in rows:
         problem = _misplaced(row, lines) if row.path else ""

@@ -60,6 +60,7 @@ def use_starter(request: ScopedRequest, list_id: int) -> HttpResponse:
     """Use the starter list as an upload for an empty list; the person confirms it."""
     code_list = _list(request, list_id)
     try:
+        # The button is shown for an empty list only; codes may have been added since.
         if code_list.codes.exists():
             raise CodeRefused("The starter list is for an empty list; this one has codes.")
         return _to(_start(request, code_list, starter.content(), name=starter.NAME))

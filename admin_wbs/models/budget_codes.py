@@ -19,6 +19,7 @@ from erpbridge.db.folded_fields import Folding, SearchField
 
 # 12 segments, each with two ids of up to 19 digits (segment and item).
 LONGEST_COMBINATION = 500
+# One column for each kind of item, so that foreign keys guard them.
 ITEMS = ("cost_code", "cost_type", "sub_job", "item")
 
 
@@ -29,6 +30,7 @@ class WbsCode(Folding):
     """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="wbs_codes")
+    # Beside the rows of its items, because no constraint can say that a set of rows is unique.
     combination = models.CharField(max_length=LONGEST_COMBINATION, editable=False)
     description = models.CharField(max_length=LONGEST_DESCRIPTION, blank=True)
     search_text = SearchField("description")

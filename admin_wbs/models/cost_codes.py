@@ -34,6 +34,7 @@ class CostCode(Tiered, Sendable):
             models.UniqueConstraint(fields=["list", "code_key"], name="cost_code_once_per_list"),
         ]
         indexes = [
+            # Also finds the codes under a code: a range of sort paths.
             models.Index(fields=["list", "sort_path"], name="cost_code_order"),
             models.Index(fields=["list", "parent", "sort_path"], name="cost_code_children"),
             models.Index(fields=["list", "erp_state"], name="cost_code_by_erp"),

@@ -10,6 +10,7 @@ from erpbridge.db.text import fold
 # Joins the tiers of a code. The segments of a budget code are joined by a dot.
 # See docs/design/work-breakdown-structure.md, "Segments and budget codes".
 JOINT = "-"
+# docs/design/work-breakdown-structure.md, "Cost codes".
 MOST_TIERS = 5
 LONGEST_CODE = 30
 LONGEST_DESCRIPTION = 255
@@ -47,4 +48,5 @@ def _part(part: str) -> str:
     if not part.isdigit():
         return part
     number = part.lstrip("0")
+    # One character for each count, which stays ASCII: a code has at most 30 digits.
     return f"{chr(ord('0') + len(number))}{number}{chr(ord('0') + len(part) - len(number))}"

@@ -18,10 +18,12 @@ from admin_wbs.models.full_code import (
 )
 from erpbridge.db.folded_fields import Folding, FoldingQuerySet, KeyField, SearchField, has_words
 
+# One more per tier, for the dash.
 LONGEST_FULL_CODE = MOST_TIERS * (LONGEST_CODE + 1)
 BATCH = 500
 # Each row is a condition of its own, and SQLite's expressions have a limit of depth.
 MOST_FAMILIES = 100
+# What a new path changes, but ``depth``: a renamed row keeps its tier.
 SHAPE = ["path", "full_code", "sort_path"]
 
 
@@ -79,6 +81,7 @@ class TieredQuerySet(FoldingQuerySet[T]):
 
     def families(self, rows: Sequence[Tiered]) -> Self:
         """Some rows of one tree and all their descendants; at most :data:`MOST_FAMILIES` rows."""
+        # Every tree has the same sort paths, so the range alone would match other trees too.
         tree = {row.within: getattr(row, f"{row.within}_id") for row in rows[:1]}
         # For no rows: this matches nothing.
         inside = Q(pk__in=[])

@@ -41,6 +41,7 @@ class Segment(Folding):
     name_key = KeyField("name")
     tiered = models.BooleanField(editable=False)
     position = models.PositiveSmallIntegerField(null=True, editable=False)
+    # The two switches of Procore's segments: docs/design/procore-rest-resources.md, "Segments".
     project_items = models.BooleanField(
         "Projects may add, edit and delete items of their own", default=False
     )

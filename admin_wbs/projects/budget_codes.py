@@ -83,6 +83,7 @@ def store(project: Project, rows: Sequence[WbsCodeRow], *, by: User) -> None:
 
     Each row gets its ``pk`` or errors. The number of SQL statements grows with the batches only.
     """
+    # The account, because the segments of the structure must stay until the items are stored.
     default_structure.lock(project.account_id)
     _lock(project)
     segments = {segment.pk: segment for segment in default_structure.of_project(project)}
@@ -102,6 +103,7 @@ def store(project: Project, rows: Sequence[WbsCodeRow], *, by: User) -> None:
     for row in good:
         row.pk = stored[row.combination].pk
     _note_new(project, new, stored, segments, items, by=by)
+    # Also a further row of a new combination, whose description then overwrites that of the first.
     _describe(project, [row for row in good if row not in new], stored, by=by)
 
 
@@ -151,6 +153,7 @@ def flat(project: Project, pks: Iterable[int]) -> dict[int, Flat]:
     Empty strings if the project's structure has none of its segments any more.
     """
     code_ids = list(pks)
+    # Every code has an entry, also one whose segments have all left the structure.
     items: dict[int, list[tuple[str, str]]] = {pk: [] for pk in code_ids}
     for batch in chunks(sorted(code_ids)):
         rows = WbsCodeItem.objects.filter(wbs_code__in=batch, segment__of_projects__project=project)
@@ -262,6 +265,7 @@ def _create(
         key: WbsCode(project=project, combination=key, description=row.description or "")
         for key, row in new.items()
     }
+    # The codes first: their items need the ids.
     WbsCode.objects.bulk_create(created.values(), batch_size=BATCH)
     items = (
         WbsCodeItem(
@@ -290,6 +294,7 @@ def _describe(
     for row in rows:
         code = stored[row.combination]
         if row.description is not None and row.description != code.description:
+            # A code that several rows describe has one event, from the first value to the last.
             before = changed.get(code.pk, {}).get("description", [code.description])[0]
             changed[code.pk] = {"description": [before, row.description]}
             code.description, code.updated_at = row.description, timezone.now()

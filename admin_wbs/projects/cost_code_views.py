@@ -103,12 +103,14 @@ def _picker(request: ScopedRequest, code_list: CodeList, offered: list[CodeList]
     search = page_params.words(request.GET)
     parent = _above(request.GET.get("under", ""), code_list)
     codes: QuerySet[Model] = cost_codes.offered(code_list)
+    # Counted before the tree is cut down to one branch: the page names the size of the list.
     total = codes.count()
     if not search:
         codes = codes.filter(parent=parent)
     on_project = ProjectCostCode.objects.filter(
         project=project_of(request), cost_code=OuterRef("pk")
     )
+    # Only active children count, for only these can be opened and ticked.
     children = cost_codes.offered(code_list).filter(parent=OuterRef("pk"))
     codes = codes.annotate(is_here=Exists(on_project), has_codes=Exists(children))
     page = list_page(
@@ -126,6 +128,7 @@ def _picker(request: ScopedRequest, code_list: CodeList, offered: list[CodeList]
         "total": total,
         "home": _home(request),
     }
+    # Without JavaScript the same address is a page of its own.
     if request.htmx and parent is not None:
         return render(request, "wbs/branch.html", {**context, "branch": True})
     return render(request, "wbs/project_add.html", context)

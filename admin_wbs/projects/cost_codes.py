@@ -53,9 +53,11 @@ def add(code_list: CodeList, ids: Iterable[int], *, project: Project, by: User) 
 
     :returns: how many the project did not have.
     """
+    # The list before the project, in every function here; see the module.
     list_services.lock(code_list.pk)
     chosen: set[int] = set()
     for code in _named(offered(code_list).with_groups(), ids):
+        # Under a code that was chosen before, all is chosen already.
         if code.pk in chosen:
             continue
         chosen.add(code.pk)
@@ -117,6 +119,7 @@ def remove(ids: Iterable[int], *, project: Project, by: User) -> BulkResult[Left
     to_remove = dict(sorted(chosen.items(), key=lambda pair: -pair[1].cost_code.depth))
     on_project = ProjectCostCode.objects.filter(project=project)
     family = on_project.values_list("cost_code", "cost_code__parent")
+    # What stays in any case keeps its parents; what is chosen is looked at below.
     parents_in_use = {parent for pk, parent in family if pk not in chosen}
     used = WbsCodeItem.objects.uses("cost_code", (row.pk for row in chosen.values()))
     left: list[Left] = []
@@ -167,6 +170,7 @@ def _put(code_lists: Sequence[CodeList], chosen: set[int], *, project: Project, 
     _lock(project)
     code_ids = chosen | _above(chosen)
     on_project = ProjectCostCode.objects.filter(project=project, cost_code__list__in=code_lists)
+    # Under the project's lock, so that none of these is added twice.
     new = sorted(code_ids - set(on_project.values_list("cost_code", flat=True)))
     rows = [ProjectCostCode(project=project, cost_code_id=pk) for pk in new]
     ProjectCostCode.objects.bulk_create(rows, batch_size=BATCH)
@@ -183,6 +187,7 @@ def _above(ids: set[int]) -> set[int]:
         for chunk in chunks(tier):
             rows = CostCode.objects.filter(pk__in=chunk).exclude(parent=None)
             parents.update(rows.values_list("parent_id", flat=True))
+        # A parent that was chosen itself has been looked up already.
         tier = sorted(parents - ids - above)
         above |= parents
     return above

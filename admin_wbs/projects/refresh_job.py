@@ -21,6 +21,7 @@ from erpbridge.jobs.start import start
 
 ONE = "project_codes.refresh"
 ALL = "project_codes.refresh_all"
+# Rows per transaction: while it lasts, the list and the project are locked.
 CHUNK = 500
 MOST_NAMED = 20
 NO_ERP = "No ERP that takes cost codes is connected to this account."
@@ -109,6 +110,7 @@ def all_step(run: Run) -> None:
     """Add the next chunk of missing codes to the next project of the job."""
     with run.chunk():
         code_list = _erp_list(run)
+        # The projects as of the start: one that is created meanwhile is not looked for.
         project_ids = run.job.args["projects"][run.done :]
         rows = run.notes.setdefault("rows", [])
         if not project_ids:
@@ -124,6 +126,8 @@ def all_step(run: Run) -> None:
         if not added:
             text = why or _outcome(run.notes.get("added", 0), project)
             rows.append([str(project), text])
+            # A project may take several chunks; its number is added up in ``added`` until it is
+            # done.
             run.notes["everywhere"] = run.notes.get("everywhere", 0) + run.notes.pop("added", 0)
             run.done += 1
 

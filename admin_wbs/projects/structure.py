@@ -115,6 +115,7 @@ def _change(project: Project, arrange: Callable[[list[Segment]], None], *, by: U
     before = default_structure.of_project(project)
     order = list(before)
     arrange(order)
+    # A move at an end changes nothing, and must not part the project from the account.
     if order == before:
         return
     project.segments.all().delete()
@@ -122,6 +123,7 @@ def _change(project: Project, arrange: Callable[[list[Segment]], None], *, by: U
         ProjectSegment(project=project, segment=segment, position=position)
         for position, segment in enumerate(order, start=1)
     )
+    # Who parted it first stays noted.
     OwnStructure.objects.get_or_create(project=project, defaults={"by": by})
     names = [
         default_structure.JOINT.join(segment.name for segment in segments)

@@ -66,10 +66,12 @@ def change(request: ScopedRequest) -> HttpResponseBase:
     back = reverse("admin_wbs:project_wbs", args=[project.account_id, project.pk])
     action = request.POST.get("action", "")
     segment_id = number(request.POST.get("segment", ""))
+    # Any segment of the account: *Add* names one that the project does not have yet.
     segment = Segment.objects.filter(account=project.account_id, pk=segment_id).first()
     if action not in ACTIONS or segment is None:
         messages.error(request, "Choose a segment, and what to do with it.")
         return redirect(back)
+    # Asked once: after the first change the structure is the project's own in any case.
     if project_structure.own(project) is None and "confirm" not in request.POST:
         return _ask(request, action, segment, back=back)
     try:

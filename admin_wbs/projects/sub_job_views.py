@@ -71,6 +71,7 @@ def _add(request: ScopedRequest, form: SubJobForm) -> SubJob | None:
     try:
         return sub_jobs.add(project, by=request.user, **form.cleaned_data)
     except (ValidationError, SegmentRefused) as error:
+        # Only with ``again``, which the page sets when it repeats a request without an answer.
         same = SubJob.objects.filter(project=project, **form.cleaned_data)
         stored = same.first() if request.POST.get("again") else None
         if stored is None:
@@ -105,6 +106,7 @@ def _page(request: ScopedRequest, form: SubJobForm) -> HttpResponse:
 def sub_job(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
     """Code and name of a sub job, and its history."""
     sub_job = _sub_job(request, sub_job_id)
+    # Taken before the form, which writes what was typed to the instance.
     title, seen = str(sub_job), sub_job.revision
     form = SubJobForm(request.POST if request.method == "POST" else None, instance=sub_job)
     if request.method == "POST" and form.is_valid():
@@ -148,6 +150,7 @@ def sub_job_delete(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
     """Ask, then delete a sub job."""
     sub_job = SubJob.objects.visible_to(request.access).filter(pk=sub_job_id).first()
     if sub_job is None:
+        # A deleted sub job of another project of the account must stay unknown here.
         of_project = {"project_id": project_of(request).pk}
         event = deletion(request, sub_jobs.SUB_JOB, sub_job_id, **of_project)
         return deleted_already(request, event, back=_home(request))

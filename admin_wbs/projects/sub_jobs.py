@@ -24,6 +24,7 @@ EDITABLE = ("code", "name")
 def offered(project: Project) -> bool:
     """True if the project has sub jobs in its structure, or the account has enabled them."""
     kind = Segment.objects.filter(account=project.account_id, kind=Segment.Kind.SUB_JOB)
+    # Either is enough: an account may switch sub jobs off after projects were given them.
     enabled = kind.filter(position__isnull=False).exists()
     return enabled or project.segments.filter(segment__kind=Segment.Kind.SUB_JOB).exists()
 
@@ -61,6 +62,7 @@ def change(sub_job: SubJob, *, values: Mapping[str, str], seen: int, by: User) -
     before = {name: getattr(stored, name) for name in EDITABLE}
     cleaned = {name: values[name].strip() for name in EDITABLE if name in values}
     changed = changes(before, cleaned)
+    # As with a cost code that the ERP knows.
     if "code" in changed and stored.origin_id:
         raise SegmentRefused(f"The code of {stored} is known to another system and stays.")
     if "code" in changed and stored.in_wbs_codes.exists():
@@ -97,6 +99,7 @@ def delete(sub_job: SubJob, *, by: User) -> None:
     why = delete_refusal(stored)
     if why:
         raise SegmentRefused(why)
+    # Before the deletion, which takes the id off the row.
     _note(stored, Verb.DELETED, by=by)
     stored.delete()
 

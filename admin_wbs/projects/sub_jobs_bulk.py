@@ -37,12 +37,14 @@ def store(project: Project, rows: Sequence[ValueRow], *, access: Access) -> None
     list(Project.objects.select_for_update(no_key=True).filter(pk=project.pk))
     if not offered(project):
         raise SegmentRefused("Sub Job is not enabled in the account's Work Breakdown Structure.")
+    # All of the project: the rows are compared with every code and name that is taken.
     stored = {sub_job.pk: sub_job for sub_job in SubJob.objects.filter(project=project)}
     used = WbsCodeItem.objects.used_ids("sub_job", (row.pk for row in rows if row.pk))
     for row in rows:
         _check(row, stored, used)
         if why := external_ids.refusal(stored.get(row.pk or 0), row.values, access=access):
             row.refuse({"origin_id": [why]})
+    # Not left to the constraints: one taken value would fail the statement that stores all rows.
     for column in ("code", "name", "origin_id"):
         _refuse_taken(rows, stored, column)
     good = [row for row in rows if not row.errors]
@@ -92,6 +94,7 @@ def _refuse_taken(rows: Iterable[ValueRow], stored: Mapping[int, SubJob], column
     }
     for row in rows:
         value = row.values.get(column, "")
+        # A new row has no id yet, so the row itself stands for it.
         owner: object = row.pk or row
         if not value or row.errors:
             continue
@@ -106,6 +109,7 @@ def _compared(column: str, value: str) -> str:
 
 def _set(sub_job: SubJob, values: Mapping[str, str]) -> Changes:
     created = put(sub_job, values)
+    # An unchanged row is written back as it is, with its revision.
     if created:
         sub_job.revision += 1
         sub_job.updated_at = timezone.now()

@@ -43,6 +43,7 @@ COST_TYPES = (
 
 def ensure(account_id: int) -> None:
     """Create the default segments and cost types of an account if they are missing."""
+    # Asked without a lock first, because pages call this each time and it is nearly always done.
     if not Segment.objects.filter(account=account_id).exists():
         with transaction.atomic():
             lock(account_id)
@@ -56,6 +57,7 @@ def lock(account_id: int) -> None:
     """
     # list() runs the query, which takes the lock.
     list(Account.objects.select_for_update(no_key=True).filter(pk=account_id))
+    # Asked again under the lock: another request may have made them while this one waited.
     if Segment.objects.filter(account=account_id).exists():
         return
     Segment.objects.bulk_create(
@@ -95,6 +97,7 @@ def projects_made(*, account_id: int, project_ids: Sequence[int], **_more: objec
 def register() -> None:
     """Connect the signals of new projects."""
     projects_created.connect(projects_made, dispatch_uid="admin_wbs.projects_made")
+    # ``bulk_create`` sends no ``post_save``, hence the signal of our own above.
     post_save.connect(project_made, sender=Project, dispatch_uid="admin_wbs.project_made")
 
 
@@ -115,6 +118,7 @@ def _copy(account_id: int, project_ids: Iterable[int]) -> None:
         (
             ProjectSegment(project_id=project_id, segment=segment, position=position)
             for project_id in project_ids
+            # Numbered anew: deleted segments leave gaps in the account's positions.
             for position, segment in enumerate(structure, start=1)
         ),
         batch_size=500,
@@ -124,11 +128,13 @@ def _copy(account_id: int, project_ids: Iterable[int]) -> None:
 def _sample(account_id: int, segment: Segment) -> str:
     """A code of the segment: the account's first one below the top tier, or an invented one."""
     if segment.kind == Segment.Kind.SUB_JOB:
+        # Sub jobs belong to projects, so the account has none to show.
         return SAMPLES[Segment.Kind.SUB_JOB]
     if segment.kind == Segment.Kind.COST_TYPE:
         types = CostType.objects.filter(account=account_id).in_order()
         return types.values_list("code", flat=True).first() or SAMPLES[Segment.Kind.COST_TYPE]
     if segment.kind == Segment.Kind.COST_CODE:
+        # One below the top tier, which shows that tiers are joined by a dash.
         codes = CostCode.objects.filter(account=account_id, depth=1).order_by("pk")
         code = codes.values_list("full_code", flat=True).first()
         return code or SAMPLES[Segment.Kind.COST_CODE]

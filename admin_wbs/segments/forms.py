@@ -28,6 +28,7 @@ class SegmentForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # docs/design/work-breakdown-structure.md, "Segments and budget codes".
         if self.instance.pk:
             del self.fields["tiered"]
         self.fields["name"].widget.attrs["autofocus"] = True

@@ -37,6 +37,7 @@ ACTIONS = {
 def items(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     """The items of a segment. A POST adds one, under the item in ``under``."""
     segment = _custom(request.access, segment_id)
+    # In the query also with a POST, because the address of the form is that of the page.
     under = segment.items.filter(pk=number(request.GET.get("under", ""))).first()
     if request.method != "POST":
         return _page(request, segment, under=under)
@@ -44,6 +45,7 @@ def items(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     is_part = bool(request.htmx)
     # In a part of a page the ids differ from those of other typed rows.
     row = page_params.typed_row(request.POST) if is_part else "id"
+    # Prefixes, because a page may hold this form and the one of the row that is being edited.
     form = ItemForm(request.POST, prefix="new", auto_id=f"{row}_%s")
     created = _add(request, segment, under=under, form=form)
     if not is_part:

@@ -43,6 +43,7 @@ def add(
     :raises SegmentRefused: if the segment or the parent was deleted, or cannot have children.
     """
     stored = _locked(segment)
+    # Read again under the lock, because the parent may have been deleted since.
     stored_parent = _parent(stored, parent)
     created = SegmentItem(segment=stored, parent=stored_parent, description=description.strip())
     created.place(code.strip(), stored_parent)
@@ -71,6 +72,7 @@ def edit(item: SegmentItem, *, values: Mapping[str, str], seen: int, by: User) -
         )
     cleaned = {name: value.strip() for name, value in values.items()}
     changed = changes({name: getattr(stored, name) for name in cleaned}, cleaned)
+    # No new revision, so that nobody's open page becomes stale.
     if not changed:
         return stored
     family = [stored]
@@ -80,6 +82,7 @@ def edit(item: SegmentItem, *, values: Mapping[str, str], seen: int, by: User) -
         _rename(segment, family, cleaned["code"])
     stored.description = cleaned.get("description", stored.description)
     _check_values(stored)
+    # Those under it as well: pages that show their old codes are stale.
     for row in family:
         row.revision += 1
     SegmentItem.objects.bulk_update(

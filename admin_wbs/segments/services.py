@@ -18,6 +18,7 @@ from erpbridge.audit.services import Note, Verb, changes, note
 from erpbridge.json_values import Json
 
 SEGMENT = "segment"
+# docs/design/work-breakdown-structure.md, "Segments and budget codes".
 MOST_CUSTOM = 10
 EDITABLE = ("name", "project_items", "project_deletes")
 
@@ -106,6 +107,7 @@ def enable(segment: Segment, *, on: bool, by: User) -> None:
         raise SegmentRefused(f"{stored} is always a part of the budget code.")
     if stored.is_enabled == on:
         return
+    # At the end, wherever it was before: its former place may be another segment's by now.
     stored.position = _end(stored.account_id) if on else None
     stored.save(update_fields=["position"])
     _note(stored, Verb.EDITED, by=by, data={"changes": {"is_enabled": [not on, on]}})
@@ -143,6 +145,7 @@ def arrange(account: Account, ids: Sequence[int], *, by: User) -> None:
     order = sorted(before, key=lambda item: ids.index(item.pk))
     if order != before:
         names = default_structure.JOINT.join(item.name for item in before)
+        # The event needs a subject: the first segment that has another place.
         moved = next(new for old, new in zip(before, order, strict=True) if old != new)
         _arrange(moved, order, names, by=by)
 
@@ -159,6 +162,7 @@ def delete_refusal(segment: Segment) -> str | None:
     """Why a segment cannot be deleted; None if it can."""
     if not segment.is_custom:
         return f"{segment} is a default segment and cannot be deleted."
+    # Asked first: a budget code keeps its segment although the project's structure has left it.
     if why := WbsCodeItem.objects.uses("segment", [segment.pk]).get(segment.pk):
         return f"{why} Budget codes are never deleted, so the segment stays."
     projects = Project.objects.filter(segments__segment=segment).order_by("name", "pk")
@@ -178,12 +182,14 @@ def delete(segment: Segment, *, by: User) -> None:
         raise SegmentRefused(why)
     items = list(stored.items.all())
     delete_deepest_first(SegmentItem.objects.all(), items)
+    # Before the deletion, which takes the id off the row.
     _note(stored, Verb.DELETED, by=by, data={"items": len(items)})
     stored.delete()
 
 
 def _locked(segment: Segment) -> Segment:
     """Lock the account and read the segment. :raises SegmentRefused: if it was deleted."""
+    # The account and not the segment: moving one changes the positions of others.
     default_structure.lock(segment.account_id)
     stored: Segment | None = Segment.objects.filter(pk=segment.pk).first()
     if stored is None:
@@ -198,6 +204,7 @@ def _end(account_id: int) -> int:
 
 def _save(segment: Segment, update_fields: list[str] | None = None) -> None:
     """:raises ValidationError: for an invalid name, or one that is taken, even concurrently."""
+    # Constraints are left to the database, which knows of concurrent requests too.
     segment.full_clean(validate_constraints=False)
     try:
         with transaction.atomic():

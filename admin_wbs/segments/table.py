@@ -39,6 +39,7 @@ def rows_of(access: Access, segments: Sequence[Segment]) -> list[Row]:
     rows = []
     for segment in segments:
         page = reverse("admin_wbs:segment_items", args=[account, segment.pk])
+        # Only custom segments keep their items in a table of their own.
         items_text, href = kept.get(segment.kind, (f"{counts.get(segment.pk, 0):,}", page))
         rows.append(Row(segment, items_text, href, projects.get(segment.pk, 0)))
     return rows

@@ -33,6 +33,7 @@ STEPS = {"up": -1, "down": 1}
 def segment_list(request: ScopedRequest) -> HttpResponse:
     """The segments of the account, and the structure that new projects get."""
     access = request.access
+    # An account has its defaults from the first time that somebody looks at them.
     default_structure.ensure(access.account.pk)
     segments = list(Segment.objects.visible_to(access).in_order())
     order = [segment for segment in segments if segment.is_enabled]

@@ -18,6 +18,7 @@ register = template.Library()
 @register.simple_tag
 def refresh_offer(access: Access, code_list: CodeList) -> dict[str, bool]:
     """Whether Refresh from ERP, and Refresh on all projects, are offered on a list's page."""
+    # In this order, because the refusal looks up the connection.
     offered = code_list.is_erp and not erp_refresh_job.refusal(code_list)
     return {
         "may_refresh": offered and bool(access.can(Permission.CODES_EDIT)),

@@ -17,6 +17,7 @@ from erpbridge.db.batches import chunks
 from erpbridge.db.bulk_update import lock_rows
 from erpbridge.refusals import Left
 
+# Read-only, because it is a default argument.
 NOTHING: Mapping[int, str] = MappingProxyType({})
 
 
@@ -53,6 +54,7 @@ def to_deactivate(
     def why_not(row: T, allowed: Set[int]) -> str | None:
         if not row.is_active:
             return "It is inactive already."
+        # Children come first, so those that become inactive in the same call are known.
         if active[row.pk] - allowed:
             return f"{noun} under it are active. Deactivate these too, or first."
         return None
@@ -68,6 +70,7 @@ def to_reactivate(
     def why_not(row: T, allowed: Set[int]) -> str | None:
         if row.is_active:
             return "It is active already."
+        # ``chosen`` has the rows in tree order, so a parent that becomes active is known.
         if row.parent and not row.parent.is_active and row.parent.pk not in allowed:
             return f"{row.parent} is inactive. Reactivate it too, or first."
         return None
@@ -114,6 +117,7 @@ def delete_deepest_first(rows: models.QuerySet[T], nodes: Iterable[T]) -> None:
     lock_rows(rows, [row.pk for row in nodes])
     for row in nodes:
         by_depth[row.depth].append(row.pk)
+    # With PROTECT, Django refuses a parent even if its children are deleted in the same call.
     for depth in sorted(by_depth, reverse=True):
         for batch in chunks(sorted(by_depth[depth])):
             rows.filter(pk__in=batch).delete()

@@ -47,7 +47,10 @@ def new_paths(
     """
     codes, paths = codes or {}, dict(placed or {})
     for row in _parents_first(rows):
+        # Parents first, so that the new path of the parent is known; without one, the old one
+        # stays.
         path = [*paths.get(row.parent_id or 0, row.path[:-1]), codes.get(row.pk, row.code)]
+        # Only rows that move: callers write, count and compare no others.
         if path != row.path:
             paths[row.pk] = path
     return paths
@@ -76,8 +79,10 @@ def _clashes(
     for row in _parents_first(family):
         if row.pk not in paths:
             continue
+        # A row that moves without a new code of its own moves because of the nearest one above it.
         renamed = row.pk if row.pk in codes else renamed_by[row.parent_id or 0]
         renamed_by[row.pk] = renamed
+        # Also two rows of this call may want one code; the first keeps it.
         holder = holders.setdefault(key(full_codes[row.pk]), row)
         if holder is not row:
             own = f"{full_codes[row.pk]} is taken by {holder.description}."
@@ -91,4 +96,5 @@ def _holders(tree: models.QuerySet[T], code_keys: Iterable[str], *, but: Paths) 
     holders: dict[str, T] = {}
     for batch in chunks(sorted(code_keys)):
         holders |= {row.code_key: row for row in tree.filter(code_key__in=batch)}
+    # A code that moves away frees its own, so two codes may swap.
     return {code_key: row for code_key, row in holders.items() if row.pk not in but}

@@ -52,7 +52,9 @@ def branch(code_list: CodeList, parent: CostCode | None, *, keep: CostCode | Non
     rows = list(children.with_groups().order_by("sort_path")[: MOST_IN_BRANCH + 1])
     codes = rows[:MOST_IN_BRANCH]
     if keep is not None and keep.pk not in {code.pk for code in codes}:
+        # Without it the path to the selected code would end here.
         codes += list(children.with_groups().filter(pk=keep.pk))
+    # Counted only where it is needed: most branches are short.
     more = children.count() - len(codes) if len(rows) > MOST_IN_BRANCH else 0
     return Branch([Node(code, bool(getattr(code, "is_group", False))) for code in codes], more)
 
@@ -84,6 +86,7 @@ def expanded(code_list: CodeList, at: CostCode | None) -> Expanded | None:
         return None
     root = Branch()
     branches: dict[int | None, Branch] = {None: root}
+    # In tree order a parent comes before its children, so its branch is there.
     for code in code_list.codes.filter(depth__lt=tiers).with_groups().order_by("sort_path"):
         node = Node(code, bool(getattr(code, "is_group", False)), current=code == at)
         branches[code.parent_id].nodes.append(node)
@@ -97,5 +100,6 @@ def ancestors(codes: Sequence[CostCode]) -> list[CostCode]:
     paths = {full_code(code.path[:depth]) for code in codes for depth in range(1, len(code.path))}
     if not paths:
         return []
+    # By full code, which the path tells, and not by parent id, which would take a query per tier.
     rows = CostCode.objects.filter(list=codes[0].list_id, full_code__in=sorted(paths))
     return list(rows.order_by("sort_path"))

@@ -80,6 +80,7 @@ class CodeView(Resource[CostCode]):
         :raises Http404: if the account has no such list.
         """
         request = self.request
+        # A writing call names the list beside the wrapped code, a reading one in the query.
         list_id = scope.body_of(request).get(LIST) or request.query_params.get(LIST)
         if list_id in (None, ""):
             raise Malformed({LIST: ["is missing"]})
@@ -201,6 +202,7 @@ class OneCode(CodeView, Shown[CostCode]):
         """
         stored = self.record(pk)
         self.require(Permission.CODES_EDIT)
+        # docs/design/procore-rest-resources.md, "Standard cost codes".
         if not stored.list.is_erp:
             raise Invalid({"base": [ONLY_ERP]})
         # Now, because there is nothing to show afterwards.
@@ -222,6 +224,8 @@ class CodeSync(CodeView):
         code_list = self.code_list()
         self.require(Permission.CODES_EDIT)
         updates = scope.body_of(request).get("updates")
+        # What is refused without a field concerns the list as a whole, such as one that is
+        # read-only.
         with refusals(**{"": LIST}), opened(code_list, self.access) as records:
             return sync.answer(updates, records, self.shape())
 

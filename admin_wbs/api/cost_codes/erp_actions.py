@@ -69,7 +69,10 @@ class ListClick(ListView):
     def lasts_long(self) -> bool:
         """True for more codes than fit in one batch."""
         ids = self.ids()
+        # Asked before the list is fetched with permission: a foreign list changes only how it is
+        # refused.
         codes = CostCode.objects.filter(list=self.kwargs["pk"])
+        # One more than a batch answers the question without counting a list of thousands.
         return (codes[: BATCH + 1].count() if ids is None else len(ids)) > BATCH
 
 
@@ -140,6 +143,7 @@ class SendCode(CodeView):
         code = self.fetch(pk)
         self.require(Permission.CODES_SEND)
         seen = action_responses.revision_of(scope.body_of(request))
+        # The caller compares the code, the service compares the list; so the code is compared here.
         if seen is not None and seen != code.revision:
             raise ApiError(409, {"revision": [STALE]})
         button = sendable.button(list_services.CODE, self.access, code)
@@ -147,6 +151,8 @@ class SendCode(CodeView):
         only_parent = {reason.rule for reason in button.reasons} == {"parent_not_sent"}
         if button.reasons and not only_parent:
             raise action_responses.refused(button.reasons)
+        # Any change of the list is accepted: the caller has named the revision of the one code it
+        # sends.
         seen, note = code.list.revision, action_responses.note_of(scope.body_of(request))
         try:
             outcome = send_to_erp.send(

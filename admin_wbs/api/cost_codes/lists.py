@@ -73,9 +73,12 @@ class CodeLists(CodeListView):
         """Create a list. It does not belong to an ERP."""
         self.require(Permission.CODES_EDIT)
         values, errors = bodies.read(self.wrapped(WRAPPER), READERS)
+        # The reader has noted an error of its own for a name that was sent and is wrong.
         if "name" not in values:
             errors.setdefault("name", ["is missing"])
         if values.get("is_erp_list"):
+            # Procore switches it on by PATCH only: docs/design/procore-rest-resources.md, "Standard
+            # cost codes".
             errors["is_erp_list"] = [AFTERWARDS]
         if errors:
             raise Invalid(errors)
@@ -101,6 +104,7 @@ class OneCodeList(CodeListView, Shown[CodeList]):
         values, errors = bodies.read(self.wrapped(WRAPPER), READERS)
         if stored.is_erp and not values.get("is_erp_list", True):
             errors["is_erp_list"] = [ONE_WAY]
+        # A client may send the whole list back, so an unchanged name is no error.
         if stored.connection_id and values.get("name", stored.name) != stored.name:
             errors["name"] = [ERP_NAME]
         if errors:

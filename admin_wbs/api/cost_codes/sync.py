@@ -23,6 +23,8 @@ from erpbridge.rest.sync import Records, SyncRow, without_refused
 LONGEST_DATA = 10_000
 ORIGIN = {"origin_id", "origin_data"}
 READERS = {
+    # Not yet limited to the column: a code may come with its parent's codes, which are taken off
+    # first.
     "code": bodies.any_text,
     "name": bodies.text(CostCode, "description"),
     "parent_id": bodies.whole,
@@ -40,6 +42,7 @@ def opened(code_list: CodeList, access: Access) -> Iterator[CodeRecords]:
     with transaction.atomic():
         records = CodeRecords(list_services.lock_open(code_list.pk), access)
         yield records
+        # Touched once, at the end: a call that changes nothing must not make open pages stale.
         if records.changed:
             list_services.touch(records.list, by=access.user)
 
@@ -99,6 +102,7 @@ class CodeRecords(Records):
         origins = {
             pk: Origin(id=fields.get("origin_id"), data=fields.get("origin_data"))
             for pk, row in rows.items()
+            # A field that was not sent leaves what is stored; null clears it.
             if ORIGIN & (fields := values[id(row)]).keys()
         }
         if origins:
@@ -120,6 +124,8 @@ def _strip_prefixes(code_list: CodeList, rows: Sequence[CodeRow]) -> None:
         children = code_list.codes.filter(pk__in=changed).exclude(parent=None)
         stored_parents = dict(children.values_list("pk", "parent_id"))
     parents = {
+        # A stored code keeps its place, so its own parent counts and not the one that the row
+        # names.
         id(row): row.parent_id if row.pk is None else stored_parents.get(row.pk)
         for row in with_code
     }

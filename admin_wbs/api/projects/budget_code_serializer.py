@@ -41,6 +41,7 @@ def budget_code_rows(project: Project, pks: Sequence[int]) -> dict[int, object]:
                 for segment in segments
                 if segment.pk in used[code.pk]
             ],
+            # A project has one pattern, so it needs no id of its own.
             "wbs_pattern_id": project.pk,
             "created_at": code.created_at,
             "updated_at": code.updated_at,
@@ -55,6 +56,7 @@ def _used(pks: Sequence[int]) -> dict[int, dict[int, int]]:
     columns = [f"{column}_id" for column in ITEMS]
     rows = WbsCodeItem.objects.filter(wbs_code__in=pks)
     for code, segment, *ids in rows.values_list("wbs_code_id", "segment_id", *columns):
+        # A constraint of the database says that exactly one is set.
         items[code][segment] = next(item_id for item_id in ids if item_id is not None)
     return items
 

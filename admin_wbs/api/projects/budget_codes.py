@@ -154,6 +154,7 @@ class BulkCreate(WbsCodeView):
         self.require(Permission.PROJECT_WBS_EDIT)
         rows = [SentRow(given) for given in sent_objects(scope.body_of(request).get(BULK), BULK)]
         code_rows = [_row_or_errors(row.given) for row in rows]
+        # Both lists have one order: what ``store`` finds out is noted on the rows of the second.
         self.store([row for row in code_rows if not row.errors])
         for row, code_row in zip(rows, code_rows, strict=True):
             row.pk = code_row.pk
@@ -180,6 +181,7 @@ class UpdateAllWbsCodes(WbsCodeView):
         if errors:
             raise Malformed(errors)
         active = _active(attributes)
+        # The service names the ids that are not the project's.
         with refusals(**{"": "ids"}):
             budget_codes.switch(self.project, pks, active=active, by=self.access.user)
         return JsonAnswer(None, 204)
@@ -208,6 +210,7 @@ def _row(body: Mapping[str, object]) -> WbsCodeRow:
         raise Invalid({ITEMS: ["is missing" if items in (None, []) else "must be a list"]})
     pairs: list[tuple[int, int]] = []
     for pair in items:
+        # What could not be read is missing, which the message below says.
         values, _errors = bodies.read(pair if isinstance(pair, Mapping) else {}, READERS)
         segment, item = (values.get(name) for name in READERS)
         if segment is None or item is None:

@@ -52,6 +52,7 @@ def _shown(
     types: Mapping[int, list[dict[str, object]]],
     parents: Mapping[tuple[int, int], int],
 ) -> dict[str, object]:
+    # None for a parent that was removed from the project.
     parent_id = parents.get((row["project_id"], row["cost_code__parent_id"] or 0))
     return {
         "id": row["id"],
@@ -72,6 +73,7 @@ def _shown(
         "origin_id": row["cost_code__origin_id"] or None,
         "origin_data": sendable.text_of(row["cost_code__origin_data"]) or None,
         "created_at": row["added_at"],
+        # For this project the code is new when it is added, however long the list has had it.
         "updated_at": max(row["added_at"], row["cost_code__updated_at"]),
         "deleted_at": None,
     }

@@ -63,6 +63,7 @@ class ProjectCodeRecords(Records):
         parent_ids = {
             fields["parent_id"] for fields in values.values() if fields.get("parent_id") is not None
         }
+        # Parents are ids of the project's codes, as in every answer of these calls.
         existing = set(self.visible().filter(pk__in=parent_ids).values_list("pk", flat=True))
         for row in rows:
             if values[id(row)].get("parent_id") in parent_ids - existing:
@@ -82,6 +83,7 @@ class ProjectCodeRecords(Records):
                 "code": (code.code, code.full_code),
                 "name": (code.description,),
                 "origin_id": (code.origin_id,),
+                # Null is accepted as well: it names no other code.
                 "standard_cost_code_id": (code.pk, None),
                 "parent_id": (parents.get(code.parent_id or 0), None),
             }
@@ -119,12 +121,14 @@ class ProjectCodeRecords(Records):
             rows.filter(origin_id__in=by_origin),
             rows.filter(code_key__in=set(full.values())),
         ):
+            # A number, a pair and a text: the three kinds of keys cannot collide.
             for pk, _list, origin, code in sorted(matches, key=lambda row: -position[row[1]]):
                 ids |= {pk: pk, ("origin", origin): pk, code: pk}
         code_ids: dict[int, int] = {}
         for row, fields in values.items():
             origin_id = fields.get("origin_id")
             lookup: object = _id(fields) or full.get(row)
+            # The explicit id first, then the ERP's id, then the code; an empty ERP id is no id.
             if not _id(fields) and ("origin", origin_id) in ids and origin_id:
                 lookup = ("origin", origin_id)
             if lookup in ids:
@@ -140,6 +144,8 @@ class ProjectCodeRecords(Records):
         for row, fields in values.items():
             code = fields.get("code", "")
             prefix = parent_codes.get(fields.get("parent_id") or 0, "")
+            # With a parent, both the last tier and the full code are taken:
+            # docs/design/procore-rest-resources.md, "Standard cost codes".
             if prefix and not fold(code).startswith(fold(prefix) + JOINT):
                 code = prefix + JOINT + code
             if code:

@@ -106,6 +106,7 @@ class ProjectCodeView(Resource[ProjectCostCode]):
     def may_change_one(self) -> None:
         """:raises ApiError: also for a project whose codes change by sync only."""
         self.may_change()
+        # docs/design/work-breakdown-structure.md, "Cost codes of a project".
         if self.project.use_with_erp:
             raise Invalid({"base": [SYNC_ONLY]})
 
@@ -126,6 +127,8 @@ class ProjectCodeView(Resource[ProjectCostCode]):
         list_id = scope.body_of(self.request).get(LIST)
         if list_id in (None, ""):
             raise Malformed({LIST: ["is missing"]})
+        # Not ``visible_to``: the lists that a project is offered need no right on the account's
+        # Admin tool.
         rows = CodeList.objects.filter(account=self.access.account)
         code_list = rows.filter(pk=whole_number(list_id, LIST)).first()
         if code_list is None:
@@ -207,6 +210,8 @@ class CopySubset(CopyAll):
             errors = {CODES: [f"has {len(code_ids):,} ids; the limit is {MOST_CODES:,}"]}
         if errors:
             raise Malformed(errors)
+        # Read before and after, because the service only counts. The account is locked, so no other
+        # call copies meanwhile.
         before = self._here(code_list)
         cost_codes.add_only(code_list, code_ids, project=self.project, by=self.access.user)
         # With the codes above them, which are copied too.

@@ -157,5 +157,6 @@ class SubJobRecords(Records):
 def sub_job_rows(pks: Sequence[int]) -> dict[int, object]:
     """Sub jobs in Procore's format."""
     rows = SubJob.objects.filter(pk__in=pks).values(*COLUMNS)
+    # Procore answers null where a text is empty.
     empty = ("origin_id", "origin_data")
     return {row["id"]: row | {name: row[name] or None for name in empty} for row in rows}

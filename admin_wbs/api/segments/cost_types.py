@@ -70,9 +70,11 @@ class CostTypeView(Resource[CostType]):
 
     def enter(self, request: Request) -> int:
         """Check access in the company, or in the project if the call names one."""
+        # Cost types are the account's, but people of a project read them with their rights there.
         self.of_project = scope.project_id(request, self.kwargs) is not None
         self.reads = Permission.PROJECT_CODES_VIEW if self.of_project else Permission.CODES_VIEW
         account = super().enter(request)
+        # A writing call does it in its own transaction; see hold().
         if request.method not in scope.WRITES:
             default_structure.ensure(account)
         return account

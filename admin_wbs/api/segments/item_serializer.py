@@ -74,6 +74,7 @@ def project_codes(segment: Segment, pks: Sequence[int]) -> Rows:
             **item,
             "id": placed[code],
             "parent_id": project_ids.get(item["parent_id"]),
+            # An ancestor that is not on the project has no id there.
             "path_ids": [
                 project_ids[code_id] for code_id in item["path_ids"] if code_id in project_ids
             ],

@@ -192,6 +192,8 @@ class ItemView(WbsView[Item]):
         by = self.access.user
         if self.segment.is_custom:
             return [segment_items.delete(self.segment, ids, by=by)]
+        # Codes of several lists in one call are one transaction, which locks the lists in one
+        # order.
         lists = self._lists(ids)
         return [code_services.delete(lists[0], ids, by=by, also=lists[1:])] if lists else []
 
@@ -223,6 +225,7 @@ class Items(ItemView):
     def get(self, request: Request, **path: object) -> JsonAnswer:
         """Return a page of items. For cost codes of the company, name the list, as in Procore."""
         is_code = self.segment.kind == Kind.COST_CODE
+        # docs/design/procore-rest-resources.md, "Segment items". A project's codes need no list.
         if is_code and self.access.project is None and self.code_list() is None:
             raise Malformed({LIST: ["is missing: items of cost codes belong to lists"]})
         listing = TIERED if is_code or self.segment.is_custom else FLAT
@@ -269,6 +272,7 @@ class CompanyItems(Items):
     def _parent(self, pk: int | None) -> Any:
         if pk is None:
             return None
+        # Through ``visible()``, so that a parent of another segment, list or account is not found.
         parent = self.visible().filter(pk=pk).first()
         if parent is None or isinstance(parent, CostType):
             raise Invalid({"parent_id": ["is not an item that can have others under it"]})
@@ -289,6 +293,7 @@ class OneCompanyItem(OneItem):
         stored = self.record(pk)
         self.may_change()
         values, by = self.values(), self.access.user
+        # A client may send the whole item back, so the parent that it has is no error.
         if values.get("parent_id", stored_parent := getattr(stored, "parent_id", None)) != (
             stored_parent
         ):

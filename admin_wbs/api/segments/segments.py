@@ -112,6 +112,7 @@ class SegmentView(WbsView[Segment]):
         positions = (
             dict(project.segments.values_list("segment_id", "position")) if project else None
         )
+        # There is one pattern per account and per project, so it has their ids.
         pattern = project.pk if project else self.access.account.pk
         return {
             segment.pk: {
@@ -121,6 +122,7 @@ class SegmentView(WbsView[Segment]):
                 ),
                 "segment_items_count": counts.get(segment.kind, segment.count),  # type: ignore[attr-defined]
                 "created_at": segment.created_at,
+                # When a segment was changed is not stored.
                 "updated_at": segment.created_at,
                 "wbs_pattern_id": pattern,
             }

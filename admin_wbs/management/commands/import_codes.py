@@ -69,8 +69,10 @@ class Command(BaseCommand):
         self.stdout.write(f"Layout: {layout.label}")
         counts = ", ".join(f"{plan.counts[state]} {state}" for state in State)
         self.stdout.write(f"{len(plan.rows)} rows: {counts}.")
+        # Also if nothing is imported, so that the rows can be corrected.
         if options["errors"]:
             text = refusals.error_file(table.header, plan.refused)
+            # The text has the line ends of CSV already, which must not be translated.
             options["errors"].write_text(text, encoding="utf-8", newline="")
         if plan.refused and not options["skip_errors"]:
             raise CommandError(f"{_reasons(plan.refused)}\nNothing was imported.")
@@ -80,6 +82,8 @@ class Command(BaseCommand):
             except (CodeRefused, Changed) as refusal:
                 raise CommandError(str(refusal)) from refusal
             self.stdout.write(f"Done: created {result.created}, changed {result.changed}.")
+        # With --skip-errors the good rows are stored by now, and a script still learns of the
+        # others.
         if plan.refused:
             raise CommandError(_reasons(plan.refused))
 

@@ -66,6 +66,7 @@ class WbsCodeQuerySet(FoldingQuerySet["WbsCode"]):
 
 
 def _has_item(which: Q) -> Q:
+    # Imported here, because that module imports this one.
     from admin_wbs.models.budget_codes import WbsCodeItem
 
     # EXISTS, because a join would repeat a budget code for each item that matches.

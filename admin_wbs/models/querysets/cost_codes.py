@@ -69,6 +69,7 @@ class CostCodeQuerySet(TieredQuerySet["CostCode"]):
 
     def waiting(self) -> CostCodeQuerySet:
         """Codes that can be retrieved from accounting."""
+        # Not every open one: what accounting has accepted is on its way and cannot come back.
         return self.filter(sendable.badge_filter("ready"))
 
     def synced(self) -> CostCodeQuerySet:

@@ -33,6 +33,7 @@ class SegmentQuerySet(FoldingQuerySet["Segment"]):
 
     def in_order(self) -> SegmentQuerySet:
         """In structure order; segments outside the structure last."""
+        # The two databases put NULL at different ends.
         return self.order_by(F("position").asc(nulls_last=True), "pk")
 
     def structure(self, account_id: int) -> SegmentQuerySet:
@@ -66,6 +67,8 @@ class CostTypeQuerySet(FoldingQuerySet["CostType"]):
 
     def in_order(self) -> CostTypeQuerySet:
         """The defaults in their fixed order, then the account's own by code."""
+        # The defaults were created in their order, so the id tells it; all others sort by their
+        # code.
         default_order = models.Case(models.When(is_default=True, then=F("pk")), default=0)
         ordered: CostTypeQuerySet = self.order_by("-is_default", default_order, "code", "pk")
         return ordered
