@@ -108,6 +108,7 @@ def located(text: str, country: str = "") -> Place:
             f"“{text[:40]}” is not a state of {NAMES['US']}, {NAMES['CA']} or {NAMES['AU']}. Use a "
             "code such as MD, or a name; or give its country too."
         )
+    # Of other countries not every state is known, so their text is kept.
     if country in KNOWN:
         raise UnclearState(
             f"“{text[:40]}” is not a state of {NAMES[country]}. Use its code or its name."

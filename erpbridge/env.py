@@ -28,6 +28,7 @@ MAKE_KEY = (
 
 def text(name: str, default: str = "") -> str:
     """Return the variable ``name``, or the content of the file in ``name_FILE``, or ``default``."""
+    # The variable first, also an empty one, so that it can switch off what a file sets.
     if name in os.environ:
         return os.environ[name]
     path = os.environ.get(f"{name}_FILE")

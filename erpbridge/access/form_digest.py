@@ -32,6 +32,7 @@ class Stale(Exception):
 
 def digest(state: Mapping[str, object] | Mapping[int, object]) -> str:
     """Return a short hash of the data on a page, for a hidden form field."""
+    # Sorted, because the keys may come in the order of a query.
     text = json.dumps(state, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 

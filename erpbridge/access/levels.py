@@ -8,6 +8,7 @@ from django.db import models
 class Level(models.IntegerChoices):
     """Permission level of a person in one tool; each level includes the ones before it."""
 
+    # Numbers, because rules ask for "at least".
     NONE = 0, "None"
     READ_ONLY = 1, "Read Only"
     STANDARD = 2, "Standard"
@@ -32,6 +33,7 @@ class ToolLevels(models.Model):
     erp_integrations = models.PositiveSmallIntegerField(
         "ERP Integrations", choices=Level.choices, default=Level.NONE
     )
+    # The one granular right of ours: docs/design/permissions.md, "Levels".
     create_edit_companies = models.BooleanField(
         "Create and Edit Companies",
         default=False,

@@ -220,6 +220,7 @@ class Membership(Folding, ToolLevels):
         editable=False,
         help_text="Empty until the person has joined with the link; it opens nothing before.",
     )
+    # Replaced by each new link, so that older links end.
     join_nonce = models.CharField(max_length=32, blank=True, default="", editable=False)
     # Set by API clients only: the id and data of this person in another system.
     origin_id = models.CharField("Origin ID", max_length=200, blank=True, editable=False)

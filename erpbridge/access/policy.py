@@ -71,6 +71,7 @@ class Access:
         """
         if self.scope.project is None or self.membership.directory == Level.ADMIN:
             return self.account_level(tool)
+        # A level in the account says nothing about its projects, except Admin on its Directory.
         return self.project_membership.level(tool) if self.project_membership else Level.NONE
 
     @cached_property
@@ -79,6 +80,7 @@ class Access:
         level = self.level(Tool.DIRECTORY)
         if level == Level.ADMIN:
             return True
+        # The right adds to the level of its own scope only.
         holder = self.project_membership if self.scope.project else self.membership
         return level > Level.NONE and holder is not None and holder.create_edit_companies
 
@@ -143,6 +145,7 @@ def _edit_companies(access: Access, _entity: str) -> Answer:
 def _grant_approver(access: Access, entity: str) -> Answer:
     """Require Directory Admin in the account and the privilege that is passed on."""
     answer = _account_admin(access, entity)
+    # Otherwise an Admin could give themselves what a second person has to decide.
     if not answer or access.membership.can_push_to_accounting:
         return answer
     return Answer(False, "Only somebody who can push to accounting may grant it.")

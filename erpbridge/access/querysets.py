@@ -18,6 +18,7 @@ class AccountQuerySet(FoldingQuerySet["Account"]):
 
     def visible_to(self, user: User) -> AccountQuerySet:
         """Return the accounts where the person has an active, confirmed membership."""
+        # All in one filter(): in several ones each could be true of another membership.
         return self.filter(
             memberships__user=user,
             memberships__is_active=True,
@@ -39,6 +40,7 @@ class ProjectQuerySet(FoldingQuerySet["Project"]):
         some_tool = Q()
         for tool in Tool:
             some_tool |= Q(**{f"{tool.value}__gt": Level.NONE})
+        # A row with every level at None gives no access.
         own_levels = membership.projects.filter(some_tool, project=OuterRef("pk"))
         return projects.filter(Exists(own_levels))
 

@@ -39,6 +39,7 @@ def resolve(user: User, account_id: int, project_id: int | None = None) -> Acces
     """
     account = get_object_or_404(Account.objects.visible_to(user), pk=account_id)
     access = policy.load(user, account)
+    # The membership may have ended since the query before.
     if access is None:
         raise Http404
     if project_id is None:

@@ -53,6 +53,7 @@ def check(name: str) -> None:
 
 def first_of(*chosen: str) -> ZoneInfo:
     """Return the first chosen zone that this machine knows, else the installation's."""
+    # A stored zone may be unknown to this machine, whose list is another one than that of the form.
     names_known = (name for name in chosen if name and name in available_timezones())
     return ZoneInfo(next(names_known, settings.TIME_ZONE))
 

@@ -104,6 +104,7 @@ def _lines(event: Event, words: Words) -> Iterator[Line]:
         return
     before, after = words.state(event.from_state), words.state(event.to_state)
     if before == after:
+        # The event left the state alone, so it has no "before" to show.
         before = ""
     yield Line(
         event.at,

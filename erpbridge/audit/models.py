@@ -25,6 +25,7 @@ class Event(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
     entity = models.CharField(max_length=30)
+    # No foreign key: the subject may be of any table, and may be deleted later.
     subject_id = models.BigIntegerField()
     label = models.CharField(max_length=255)
     verb = models.CharField(max_length=40)
@@ -38,6 +39,7 @@ class Event(models.Model):
 
     class Meta:
         indexes = [
+            # In the order of a history, newest first.
             models.Index(fields=["account", "entity", "subject_id", "-id"], name="audit_of_subject")
         ]
 

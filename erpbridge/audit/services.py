@@ -56,6 +56,7 @@ def note(account_id: int, notes: Iterable[Note], *, by: AbstractBaseUser | None)
 
     :raises TransactionManagementError: outside a transaction.
     """
+    # Otherwise the event could be stored, and the change not, or the other way round.
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("note() needs the caller's transaction")
     request_id = current_request_id()

@@ -21,6 +21,7 @@ class ClockConfig(AppConfig):
 
 def _start(using: str, apps: Apps = apps_now, **_signal: object) -> None:
     """Receiver of ``post_migrate``; between migrations the table may not exist yet."""
+    # Imported here, because it needs the models.
     from erpbridge.clock.measured import start
 
     try:

@@ -87,6 +87,7 @@ def moment() -> Moment:
 
     :raises Stopped: when the clock's row is missing.
     """
+    # Both in one query, so that nothing passes between them.
     for wall, reading in Clock.objects.values_list(Now(), "reading"):
         return Moment(wall, reading)
     raise Stopped("The measured clock has no row. Run: manage.py migrate")
@@ -115,6 +116,7 @@ class Hand:
     def push(self) -> None:
         """Advance the clock, unless others have advanced it further. Never inside a transaction."""
         rows = Clock.objects.filter(pk=1)
+        # A process that has just started has measured nothing yet.
         if self._seen is not None:
             reading, at = self._seen
             # Measured before the statement, whose own duration must not count twice.

@@ -87,12 +87,14 @@ def trouble_of(error: BaseException | None) -> Trouble | None:
     Also logs what the operator has to do, if anything.
     """
     trouble = BUSY if is_busy(error) else _resource_trouble(error)
+    # A busy database is over in a moment; only what an operator has to end is an error in the log.
     if trouble is not None and trouble.to_do:
         logger.error("%s (%s)", trouble.to_do, str(error).strip())
     return trouble
 
 
 def _resource_trouble(error: BaseException | None) -> Trouble | None:
+    # Before the database: an upload fails with an error of the file system.
     if isinstance(error, OSError):
         return DISK if error.errno in FILES_DISK else None
     if not isinstance(error, OperationalError):

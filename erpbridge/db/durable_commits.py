@@ -15,6 +15,7 @@ def durable() -> Iterator[None]:
     PostgreSQL always does so. SQLite with a write-ahead log may lose its last commits when the
     machine stops, unless the connection is set to synchronous=FULL.
     """
+    # SQLite refuses to change the setting inside a transaction.
     if connection.vendor != "sqlite" or connection.in_atomic_block:
         yield
         return

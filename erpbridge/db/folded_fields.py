@@ -123,6 +123,8 @@ def _folded_values(
         if column.name in values or not {*column.sources} & {*values}:
             continue
         given = [values.get(name) for name in column.sources]
+        # An expression such as F() is known to the database only, and a source may not be given at
+        # all.
         texts = [text for text in given if isinstance(text, str)]
         if len(texts) == len(given):
             computed[column.name] = column.folded(texts)
@@ -140,6 +142,7 @@ class FoldingQuerySet(models.QuerySet[T]):
         if not from_rows:
             return super().update(**values, **computed)
         with transaction.atomic(using=self.db):
+            # Read before the update, after which the filter may not match them any more.
             ids = list(self.order_by().values_list("pk", flat=True))
             count = super().update(**values, **computed)
             refold(self.model, ids, from_rows)

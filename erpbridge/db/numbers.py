@@ -10,6 +10,7 @@ LARGEST_ID = 2**63 - 1
 
 def number(text: str) -> int:
     """Return a positive id, revision or page; 0 for anything else, which no row has."""
+    # ``isdigit`` alone takes superscripts, which ``int`` refuses. Long texts make ``int`` slow.
     is_number = text.isascii() and text.isdigit() and len(text) < 20
     return int(text) if is_number and int(text) <= LARGEST_ID else 0
 

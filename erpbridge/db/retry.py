@@ -38,9 +38,11 @@ class Stored:
     ) -> object:
         """Wrap a statement; outside a transaction it is committed at once."""
         result = execute(sql, params, many, context)
+        # Six characters are enough for each of the words.
         if not self.anything and sql[:6].upper().startswith(WRITES):
             if not busy.in_transaction():
                 self._note()
+            # Once per transaction: Django drops the hook with a transaction that is rolled back.
             elif not any(hook[1] == self._note for hook in connection.run_on_commit):
                 transaction.on_commit(self._note)
         return result
@@ -73,6 +75,7 @@ class RetryMiddleware:
         """Run the view again; None if that is not possible, for the error page."""
         match, attempt = request.resolver_match, 1
         while not request.stored.anything and busy.again(attempt, error, match.view_name or "page"):
+            # A file that Django has closed cannot be read a second time.
             if not request.as_it_came.bring_back(request):
                 return None
             try:

@@ -71,6 +71,7 @@ def fold(text: str) -> str:
     It ignores case, compatibility forms of a character, variants of apostrophes, quotes, dashes and
     white space, and invisible characters. Accents are kept.
     """
+    # Most texts, for which the rules below change nothing else.
     if text.isascii():
         folded = text.replace("`", "'").lower()
     else:
@@ -90,6 +91,7 @@ def key(text: str) -> str:
     folded = fold(text)
     if len(folded) <= LONGEST_KEY:
         return folded
+    # Not only cut, because two long texts that differ at their ends are not the same.
     digest = hashlib.sha256(folded.encode()).hexdigest()[:DIGEST]
     return folded[: LONGEST_KEY - DIGEST] + digest
 

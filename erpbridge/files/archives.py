@@ -110,6 +110,8 @@ class _Elements:
         :raises FileProblem: above a limit, or for invalid XML.
         """
         try:
+            # Never told that it is the end: an incomplete part is left to the reader, which refuses
+            # it.
             self.parser.Parse(piece, False)
         except expat.ExpatError as problem:
             raise FileProblem(DAMAGED) from problem

@@ -14,6 +14,7 @@ ERRORS = frozenset(
     | {"#FIELD!", "#BLOCKED!", "#CONNECT!", "#UNKNOWN!", "#BUSY!", "#GETTING_DATA"}
 )
 TOO_NARROW = re.compile(r"#{3,}")
+# With a sign in the exponent, as spreadsheets write it: 1E2 may be a code.
 SHORTENED = re.compile(r"[+-]?\d+(?:[.,]\d+)?[Ee][+-]\d{2,3}")
 # How a spreadsheet writes dates, which nobody uses as codes: 10-Jan, Jan-10, 10-Jan-26.
 MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"

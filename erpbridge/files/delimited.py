@@ -23,6 +23,7 @@ from erpbridge.files.table import (
 
 T = TypeVar("T")
 ROWS_AT_ONCE = 1000
+# The comma first, which wins where a heading has a single column.
 DELIMITERS = (",", ";", "\t")
 # Leading bytes of files that people choose by mistake.
 OTHER_KINDS = {
@@ -90,6 +91,7 @@ def _decoded(content: bytes) -> tuple[str, str]:
         if problem.encoding.startswith("utf-16"):
             raise FileProblem("The file says that it is UTF-16, but it is damaged.") from problem
     try:
+        # After UTF-8, which text in this code page practically never is by accident.
         return content.decode("cp1252"), WINDOWS_NOTICE
     except UnicodeDecodeError as problem:
         raise FileProblem(
@@ -113,6 +115,7 @@ def _records(text: str) -> Iterator[Line]:
     :raises FileProblem: for a misplaced quotation mark, or above the limits.
     """
     text, delimiter = _delimited(text)
+    # Strict, because otherwise a quotation mark too many swallows the rows after it.
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     start = count = 0
     try:

@@ -157,6 +157,7 @@ def _bracket(inside: str, section: Section) -> None:
 
 def _conditional(value: Decimal, sections: Sequence[Section]) -> str:
     fitting = next((section for section in sections if section.takes(value)), None)
+    # Whether a minus sign is shown beside a condition depends on the program.
     if fitting is None or value < 0:
         raise Unknown
     return _with_section(value, fitting)

@@ -55,6 +55,7 @@ def read(content: bytes) -> Table:
 
     :raises FileProblem: with the first reason why it is not a table.
     """
+    # Before openpyxl, which unpacks whatever it is given.
     archives.check(content)
     try:
         book = openpyxl.load_workbook(BytesIO(content), read_only=True, keep_links=False)
@@ -129,6 +130,7 @@ def _shown(value: object, number_format: str) -> str:
 
     :raises number_formats.Unknown: when the number format is not supported.
     """
+    # Before the numbers: in Python, a bool is an int as well.
     if isinstance(value, bool):
         # As Excel displays booleans.
         return str(value).upper()

@@ -37,10 +37,12 @@ def store(
     :param more: further columns of the model.
     """
     rows = model._base_manager
+    # Here, so that no cleanup job is needed.
     rows.filter(account=access.account, confirmed_at=None, at__lt=Now() - KEPT).delete()
     return rows.create(
         account=access.account,
         by=access.user,
+        # The end of a name that is too long for the column, because it holds the extension.
         file_name=file_name[-255:],
         header=table.header,
         rows=[line.as_json() for line in table.lines],

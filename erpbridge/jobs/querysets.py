@@ -20,6 +20,7 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def visible_to(self, access: Access) -> JobQuerySet:
         """Return the jobs of the scope whose kinds the person may see there."""
+        # A job has no rule of its own: whoever may do its kind of work may see it.
         open_kinds = [kind.name for kind in kinds() if access.can(kind.action)]
         return self.filter(account=access.account, project=access.project, kind__in=open_kinds)
 

@@ -87,6 +87,7 @@ class Run:
                 "notes": self.notes,
                 "done": self.done,
                 "total": self.total,
+                # A chunk was finished, so what stopped earlier workers is over.
                 "tries": 0,
                 "problem": "",
                 "lease_until": at_least(LEASE),
@@ -119,6 +120,7 @@ def work(job_id: int) -> None:
 
 def _work(run: Run) -> None:
     try:
+        # Counted at the claim, so that a job that kills its worker ends too.
         if run.job.tries > MOST_TRIES:
             raise JobProblem(
                 f"{run.job.problem} {GIVEN_UP}" if run.job.problem else _unknown_problem(run)
@@ -129,6 +131,7 @@ def _work(run: Run) -> None:
     except JobProblem as problem:
         _end(run, str(problem))
     except Exception as error:
+        # Nothing of the chunk is stored, so it can be tried again as it is.
         if isinstance(error, DatabaseError) or trouble_of(error):
             _put_back(run, error)
             return
@@ -163,6 +166,7 @@ def claim(job_id: int) -> Run | None:
     job = Job.objects.due().filter(pk=job_id).first()
     if job is None:
         return None
+    # A conditional UPDATE, so that of two workers that were woken up only one takes it.
     claimable = Job.objects.due().filter(pk=job_id, fence=job.fence)
     columns = {"state": Job.State.RUNNING, "lease_until": at_least(LEASE), "tries": F("tries") + 1}
     if not claimable.update(fence=job.fence + 1, **columns):

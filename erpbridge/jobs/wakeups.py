@@ -22,6 +22,7 @@ def publish(job_id: int) -> None:
 
     :raises kombu.exceptions.OperationalError: without a broker.
     """
+    # By name: the module of the task imports ``run``, which imports this one.
     current_app.send_task(WORK, args=(job_id,), retry=False)
 
 

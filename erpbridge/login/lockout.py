@@ -38,6 +38,7 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes ships no types
     ) -> None:
         """Count a failure, unless the address is locked: it could lock everybody's name."""
         if getattr(request, "address_is_locked", False):
+            # What axes reads to show the page of a locked login.
             request.axes_locked_out = True
             return
         super().user_login_failed(sender, credentials, request, **kwargs)

@@ -46,6 +46,7 @@ class Turns:
 
         :raises NoTurn: when the queue is full, or no place became free in time.
         """
+        # Refused at once: a thread that waits is one less for every other page.
         if not self._inside.acquire(blocking=False):
             raise NoTurn
         try:

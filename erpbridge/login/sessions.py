@@ -26,6 +26,7 @@ class SignInMiddleware(LoginRequiredMiddleware):
         """Return the login page; plain text for htmx, into which a page does not fit."""
         if HtmxDetails(request):
             return HttpResponse(ENDED, "text/plain; charset=utf-8", status=401)
+        # A redirect would lose the typed fields.
         if request.method == "POST":
             return sign_in_page(request, typed_fields(request))
         response: HttpResponseBase = super().handle_no_permission(request, view_func)

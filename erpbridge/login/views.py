@@ -83,6 +83,7 @@ class Login(LoginView):
     def get_form_kwargs(self) -> dict[str, object]:
         """Leave the form unbound if the POST has only the fields of another form."""
         kwargs: dict[str, object] = super().get_form_kwargs()
+        # Otherwise the login page would open with errors that the person did not cause.
         return kwargs if "username" in self.request.POST else kwargs | NOT_SENT
 
     def _typed(self) -> Typed | None:
@@ -102,6 +103,7 @@ class OwnPasswordForm(PasswordChangeForm):
         :raises ValidationError: when it is wrong.
         """
         typed = str(self.cleaned_data["old_password"])
+        # Not ``check_password``, which neither counts failures nor knows of locks.
         if authenticate(self.request, username=self.user.email, password=typed) is None:
             message = self.error_messages["password_incorrect"]
             raise ValidationError(message, code="password_incorrect")
@@ -138,6 +140,7 @@ class Invitation(PasswordResetConfirmView):
 
     def form_valid(self, form: SetPasswordForm[User]) -> HttpResponse:
         """Set the password and redirect to the login page."""
+        # Who sets it is the person, although nobody is signed in yet.
         form.user.password_set_by = form.user
         messages.success(self.request, "Your password is set. Log in with it.")
         return super().form_valid(form)

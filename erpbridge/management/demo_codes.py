@@ -76,6 +76,7 @@ def _access(email: str, connection: Connection) -> Access | None:
 
 def _rows(divisions: Iterable[str]) -> list[tuple[list[str], str]]:
     """Return the rows of some divisions of the starter list: path and description."""
+    # Without the heading.
     table = csv.reader(starter.content().decode().splitlines()[1:])
     rows = [(list(takewhile(bool, levels)), text) for *levels, text in table]
     return [(path, text) for path, text in rows if path[0] in divisions]

@@ -81,9 +81,11 @@ def _member(application: Application, service: Service, *, by: Access) -> Member
     if service.can_push_to_accounting and not (answer := by.can(Permission.PEOPLE_GRANT_APPROVER)):
         raise PermissionDenied(answer.why)
     user = User.objects.create(
+        # Unique like the client ID; addresses are stored in lower case.
         email=f"{application.uid.lower()}@{SERVICE_DOMAIN}",
         name=application.name,
         is_service=True,
+        # Unusable, so that nobody signs in with it.
         password=make_password(None),
     )
     member = Membership.objects.create(
@@ -91,6 +93,7 @@ def _member(application: Application, service: Service, *, by: Access) -> Member
         account=by.account,
         can_push_to_accounting=service.can_push_to_accounting,
         erp_digest=False,
+        # No link to follow: whoever creates it vouches for it.
         confirmed_at=timezone.now(),
         **asdict(service.levels),
     )
@@ -197,6 +200,7 @@ def of_account(account: Account) -> QuerySet[Application]:
 
 
 def _locked(application_id: int, by: Access) -> Application:
+    # Only the application: the outer join to its membership cannot be locked on PostgreSQL.
     applications = Application.objects.select_for_update(of=("self",)).select_related("service")
     application: Application = applications.get(
         pk=application_id, account=by.account, deleted_at=None

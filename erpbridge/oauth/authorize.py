@@ -101,6 +101,7 @@ def _redirect_uri(application: Application, query: QueryDict) -> str:
     """
     registered = application.redirect_uris
     requested = query.get("redirect_uri", "")
+    # RFC 6749, 3.1.2.3: it may be left out where only one is registered.
     if not requested and len(registered) == 1:
         return str(registered[0])
     if requested not in registered:

@@ -166,6 +166,7 @@ def _fields(request: HttpRequest) -> dict[str, str]:
             raise Refused("invalid_request", f"The body is not JSON: {error}") from None
         if not isinstance(body, dict):
             raise Refused("invalid_request", "The body must be a JSON object.")
+        # What is not text cannot be a secret or a code, and is treated as missing.
         return {name: value for name, value in body.items() if isinstance(value, str)}
     return {name: value for name, value in request.POST.items() if isinstance(value, str)}
 

@@ -90,6 +90,7 @@ class ServiceForm(PlainTexts, forms.Form):
 
     def is_valid(self) -> bool:
         """Validate all three parts, so that all errors are shown at once."""
+        # A list and not "and", which would stop at the first part with errors.
         parts = [super().is_valid(), self.levels.is_valid(), self.on_projects.is_valid()]
         return all(parts)
 

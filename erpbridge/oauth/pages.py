@@ -118,6 +118,7 @@ def application_delete(request: ScopedRequest, application_id: int) -> HttpRespo
     client = applications.of_account(request.access.account).filter(pk=application_id).first()
     if client is not None and request.method != "POST":
         return render(request, "oauth/application_delete.html", {"application": client})
+    # A second click, or another admin was faster.
     if client is None or not applications.delete(client.pk, by=request.access):
         event = deletion(request, applications.ENTITY, application_id)
         return deleted_already(request, event, back=back)

@@ -31,6 +31,7 @@ class Program:
 def acting_for(user: User, account: Account | None = None) -> list[Program]:
     """Return the programs sorted by name, of all accounts or of one; no service accounts."""
     alive = Q(ended_at=None, expires_at__gt=timezone.now())
+    # A service account acts as itself, so it is nobody's program.
     tokens_of_user = Token.objects.filter(
         user=user, application__service=None, application__deleted_at=None
     )

@@ -195,6 +195,7 @@ def renew(application: Application, refresh: str) -> IssuedTokens:
         if person and live_row.update(ended_at=timezone.now()):
             end_family(row.family)
             return _issue(application, person, family=row.family, granted_at=row.granted_at)
+    # As it was read before the lock: a rotation meanwhile is a race, not a reuse.
     if row.ended_at is not None and row.ended_at < timezone.now() - RACE:
         end_family(row.family)
     raise _invalid("The refresh token is invalid.")
@@ -225,6 +226,7 @@ def end(selection: QuerySet[Token]) -> int:
 
 def revoke(token: str, *, application: Application | None) -> None:
     """End a token and its family; does nothing for an unknown token or another application's."""
+    # Either kind of token, whatever the caller calls it (RFC 7009, 2.1).
     rows = Token.objects.filter(digest=digest(token))
     if application is not None:
         rows = rows.filter(application=application)
@@ -261,6 +263,7 @@ def clear_old() -> None:
     """Delete codes and tokens that expired long ago, up to ``MOST_CLEARED`` per call."""
     for model in (Code, Token):
         old = model.objects.filter(expires_at__lt=timezone.now() - KEPT)
+        # Limited, so that the first call after a long pause does not hold up a tick.
         ids = list(old.order_by("pk").values_list("pk", flat=True)[:MOST_CLEARED])
         if ids:
             model.objects.filter(pk__in=ids).delete()

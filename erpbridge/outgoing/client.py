@@ -179,6 +179,7 @@ class _Call:
         self, host: str, port: int, options: Iterable[tuple[Any, ...]] | None
     ) -> socket.socket:
         """Connect to the first permitted address of the host that accepts."""
+        # IPv6 addresses have brackets in a URL only.
         host = host.strip("[]")
         resolved = names.resolve(host, port, seconds=self.left())
         permitted = [
@@ -201,6 +202,7 @@ class _Call:
             except OSError as error:
                 problem = error
                 connection.close()
+                # Later addresses have no time left either.
                 if self.late:
                     break
             else:
@@ -221,6 +223,7 @@ class _OneCall(HTTPAdapter):
 
     def __init__(self, call: _Call) -> None:
         self.call = call
+        # A retry below this level could send a request twice.
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:

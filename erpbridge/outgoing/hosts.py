@@ -101,6 +101,7 @@ class Allowed:
         networks = [network for network in self.networks if address in network]
         if address in METADATA:
             return any(network.num_addresses == 1 for network in networks)
+        # The operator has named the host, so it may have any address of a single machine.
         if by_name:
             return not (address.is_multicast or address.is_unspecified)
         return bool(networks) or is_public(address)
@@ -136,6 +137,8 @@ def address_problem(url: str) -> str | None:
 
     Whether the host may be called is checked when it is called.
     """
+    # Parsers disagree about these, so that one could check another host than the one that is
+    # called.
     if re.search(r"[\x00-\x20\x7f\\]", url):
         return "an address has no blanks, control characters or backslashes."
     try:

@@ -41,6 +41,8 @@ def admin(request: ScopedRequest) -> HttpResponse:
 @scoped(Permission.ACCOUNT_CONFIGURE)
 def account_settings(request: ScopedRequest) -> HttpResponse:
     """Edit the account's settings."""
+    # Read again, because the form writes what was typed to its instance, and the frame shows the
+    # name.
     account = get_object_or_404(Account, pk=request.access.account.pk)
     form = AccountSettingsForm(posted(request), instance=account)
     if request.method == "POST" and form.is_valid():
@@ -116,6 +118,7 @@ def project_add(request: ScopedRequest) -> HttpResponse:
 def project_settings(request: ScopedRequest) -> HttpResponse:
     """Edit a project's settings."""
     access = request.access
+    # As for the account: the form must not write to the project of the frame.
     project = get_object_or_404(
         Project, account=access.account, pk=access.project.pk if access.project else None
     )

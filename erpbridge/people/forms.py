@@ -124,6 +124,7 @@ class ApproverForm(forms.Form):
             # Ticking the flag ticks every record type, unless one is ticked already.
             box.widget.attrs["data-ticked-with"] = "id_approver-can_push_to_accounting"
         for field in self.fields.values():
+            # A disabled field ignores what is posted and keeps the stored value.
             field.disabled = not enabled
 
     def grid(self) -> Iterator[GridRow]:

@@ -58,6 +58,7 @@ def join(request: ScopedRequest, token: str) -> HttpResponse:
 def _read(token: str) -> Link | None:
     """Return the link's content; None when it is invalid, expired, used or replaced."""
     try:
+        # The signature bounds its age, the nonce makes it work once.
         pk, nonce = signing.loads(token, salt=SALT, max_age=settings.PASSWORD_RESET_TIMEOUT)
     except signing.BadSignature:
         return None

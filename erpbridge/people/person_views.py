@@ -180,6 +180,7 @@ def person_projects(request: ScopedRequest, membership_id: int) -> HttpResponse:
         sorts={"name": "name", "number": "number"},
         search=lambda queryset, query: queryset.filter(projects_matching(query)),
     )
+    # The rows that were posted, because the list may have changed since the page was opened.
     page_projects = _posted_projects(request) if request.method == "POST" else page.rows
     levels = LevelsPage(request, membership, page_projects)
     if request.method == "POST" and levels.save():
@@ -281,6 +282,7 @@ def _remember_invitation(request: ScopedRequest, membership: Membership) -> None
 
 
 def _take_invitation(request: ScopedRequest, membership: Membership) -> str:
+    # Taken also by the page of another person, so that the link is never shown later.
     invitation = request.session.pop(INVITATION, None)
     return (
         str(invitation["link"]) if invitation and invitation["membership"] == membership.pk else ""

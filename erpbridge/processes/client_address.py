@@ -34,6 +34,8 @@ def _client(request: HttpRequest) -> Address | None:
     client = None
     for entry in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
         forwarded = _read(entry.strip())
+        # The first entry that is no proxy is the client. With proxies only, it is the farthest of
+        # them.
         client = forwarded or client
         if forwarded is None or not _is_proxy(forwarded):
             break

@@ -103,6 +103,7 @@ def space_report() -> tuple[str | None, dict[str, object]]:
 
 def _free(folder: Path) -> int:
     try:
+        # The space that this user can write, which is less than what is free for root.
         return shutil.disk_usage(folder).free
     except OSError:
         return 0

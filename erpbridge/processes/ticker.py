@@ -75,6 +75,7 @@ def beat(seconds: float) -> None:
     """Tick once, unless another process did within most of the last ``seconds``."""
     from erp_integrations.export import lease_recovery
 
+    # Less than the pause, so that a process that is slightly early does not lose its turn.
     lease_recovery.tick(period=seconds * 0.9)
 
 

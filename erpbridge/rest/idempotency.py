@@ -60,6 +60,7 @@ def once(request: Request, key: str, do: Callable[[Keep], HttpResponse]) -> Http
     """
     row, is_new = _claim(request, key)
     if not is_new:
+        # Asked before the state, so that a key used twice by mistake is never answered with "wait".
         if row.fingerprint != _fingerprint(request):
             raise ApiError(422, "This idempotency key was used for another request.")
         if row.status is None:

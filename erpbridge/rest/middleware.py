@@ -44,6 +44,7 @@ class RestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Handle the request; a trailing slash is ignored."""
+        # docs/design/procore-rest-conventions.md, "Habits of published clients".
         request.path_info = _without_slash(request.path_info)
         if not is_api(request.path_info):
             return self.get_response(request)

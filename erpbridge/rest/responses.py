@@ -31,6 +31,7 @@ def dumps(value: object) -> bytes:
 
 def etag(body: bytes) -> str:
     """Return a strong ETag of these bytes."""
+    # Of the bytes, so that the same view of the same state has the same tag in every process.
     return f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
 
 

@@ -185,6 +185,7 @@ def _superseded(rows: Sequence[SyncRow], records: Records) -> dict[int, SyncRow]
     counts = Counter(map(_finder, rows))
     last: dict[object, SyncRow] = {}
     superseded: dict[int, SyncRow] = {}
+    # From the end, so that a row is compared with the last one of its record.
     for row in reversed(rows):
         finder = _finder(row)
         if finder is None or counts[finder] <= MANY_OF_ONE or _is_unreadable(row, records):
@@ -251,6 +252,7 @@ def _waves(rows: Sequence[SyncRow], records: Records) -> Iterator[list[SyncRow]]
         # All rows of a wave may have errors.
         if wave:
             yield wave
+        # Looked up again in its own wave: the one before may have created its record.
         for row in later:
             row.pk = None
         remaining = later

@@ -60,6 +60,7 @@ def count(application_id: int, account_id: int) -> Window:
         _window(length, limit, _add(f"rest:{application_id}:{account_id}", length))
         for length, limit in limits.items()
     ]
+    # Of equal shares the window that ends last, which is the one that holds the caller up.
     return min(windows, key=lambda window: (window.remaining / window.limit, -window.ends))
 
 

@@ -224,6 +224,7 @@ class RestView(APIView):
     @property
     def if_match(self) -> set[str]:
         """ETags of which the record must have one; empty if any state is accepted."""
+        # "*" asks for a record in any state, which the handler checks itself by its 404.
         header = self.request.headers.get("If-Match", "").strip()
         return set() if header in ("", "*") else _tags(header)
 
@@ -284,6 +285,7 @@ class RestView(APIView):
             return response
         tag = etag(response.content)
         response["ETag"] = tag
+        # Kept by the client, but compared by its ETag each time.
         response["Cache-Control"] = "private, no-cache"
         header = self.request.headers.get("If-None-Match", "")
         if tag in _tags(header) or header.strip() == "*":

@@ -24,6 +24,7 @@ class PlainTexts:
     def full_clean(self) -> None:
         """Clean the posted data, also of fields that were added later."""
         for field in self.fields.values():
+            # A password may hold any character, and is compared as it was typed.
             if isinstance(field, CharField) and not isinstance(field.widget, PasswordInput):
                 _make_plain(field)
         super().full_clean()  # type: ignore[misc]  # of the form that this is mixed into

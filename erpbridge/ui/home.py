@@ -60,6 +60,7 @@ def project(request: ScopedRequest) -> HttpResponse:
 def _approver_page(access: Access) -> str:
     """Return the page where an approver decides; empty for others and for idle admins."""
     for tool in tools(access):
+        # An approver who is an admin as well goes there only if something waits.
         if tool.waiting and (tool.waiting.count or not access.can(Permission.ACCOUNT_CONFIGURE)):
             return landing(tool.url_name, access)
     return ""

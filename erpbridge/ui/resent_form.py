@@ -47,6 +47,7 @@ class Typed:
 
     def sealed(self) -> str:
         """Return a signed text for a hidden field."""
+        # Signed, because the page that sends it again takes its address from here.
         return signing.dumps([self.path, self.fields, self.lost], salt=SALT, compress=True)
 
 
@@ -58,6 +59,7 @@ def typed_fields(request: HttpRequest) -> Typed | None:
     returned_fields = tuple(
         (name, value) for name, value in fields if name != TOKEN and not _secret(name)
     )
+    # Browsers do not let a page fill in a file again.
     lost = bool(request.FILES) or any(value and _secret(name) for name, value in fields)
     return Typed(request.get_full_path(), returned_fields, lost)
 

@@ -52,6 +52,7 @@ def approving(membership: Membership) -> Approving:
     if highest < Level.STANDARD:
         return Approving(missing=NO_LEVEL)
     ticked = {right.entity for right in membership.erp_rights.all() if right.can_export}
+    # Rights may be stored for types that no installed app has any more.
     types = [label for entity, label in entity_choices() if entity in ticked]
     if highest < Level.ADMIN and not types:
         return Approving(missing=NO_TYPE)

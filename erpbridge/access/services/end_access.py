@@ -28,6 +28,7 @@ def end_if_lowered(
 
     ``before`` and ``after`` are states of :mod:`erpbridge.access.form_digest`.
     """
+    # A right that is added ends nothing: a program asks for its rights in each call.
     if not any(_is_lower(before[name], after[name]) for name in RIGHTS if name in after):
         return
     active = after.get("is_active", True)

@@ -45,6 +45,7 @@ def amend(
     membership = people_services.locked(membership_id, by)
     person = {name: values.get(name, getattr(membership, name)) for name in PERSON_FIELDS}
     approver = _approver(membership, can_push)
+    # Without a change of rights, none of their rules is asked, such as who may grant the flag.
     if approver or any(name in values for name in PERSON_FIELDS):
         people_services.save(membership, person=Person(**person), approver=approver, by=by)
     origin = {name: values[name] for name in ORIGIN_FIELDS if name in values}

@@ -316,6 +316,7 @@ def _check_last_admin(membership: Membership, person: Person, approver: Approver
         .exclude(pk=membership.pk)
     )
     stays_admin = person.directory == Level.ADMIN and person.is_active
+    # Who has not joined yet cannot enter, so does not count as an admin.
     was_active = membership.is_active and membership.is_confirmed
     was_admin = membership.directory == Level.ADMIN and was_active
     if was_admin and not stays_admin and not other_admins.exists():
@@ -325,6 +326,7 @@ def _check_last_admin(membership: Membership, person: Person, approver: Approver
     was_approver = membership.can_push_to_accounting
     # A page without the approver part leaves the flag as it is.
     stays_approver = approver.can_push_to_accounting if approver else was_approver
+    # Only an admin who holds the flag can grant it, so only the last of these is kept.
     if not (was_admin and was_approver) or (stays_admin and stays_approver):
         return
     if not other_admins.filter(can_push_to_accounting=True).exists():

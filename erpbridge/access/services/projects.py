@@ -95,6 +95,7 @@ def store_many(wanted: Sequence[ProjectValues], *, by: Access) -> list[Project]:
         for project, difference in zip(projects, differences, strict=True)
         if project.pk and difference
     ]
+    # Sorted, so that the same call makes the same statement.
     write_rows(changed, sorted({name for row in wanted for name in row.values}))
     changed_ids = [project.pk for project in changed]
     Project.objects.filter(pk__in=changed_ids).update(updated_at=timezone.now())
@@ -137,6 +138,7 @@ def _store(project: Project, settings: Settings) -> None:
     for name, value in asdict(settings).items():
         setattr(project, name, value)
     project.updated_at = timezone.now()
+    # Without the constraints, which the database checks below, concurrent requests included.
     project.clean_fields()
     try:
         # A savepoint, so that the caller's transaction survives a failed constraint.

@@ -103,6 +103,7 @@ def _new_account() -> tuple[Access, Project]:
         f"API trial {name}",
         admin_email=f"admin-{name}@api-trial.example",
         admin_name="API Trial Admin",
+        # Thrown away: nobody signs in as this admin.
         password=get_random_string(40),
     )
     by = policy.load(first.user, first.account)

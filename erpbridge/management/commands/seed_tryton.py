@@ -64,6 +64,7 @@ class Command(BaseCommand):
         if settings.MODE != "demo":
             restart_in_demo_mode()
         call_command("migrate", verbosity=0, interactive=False)
+        # For its people: Ada belongs to both accounts.
         call_command("seed_demo", stdout=StringIO())
         config = {"url": url, "company": company, "root": root}
         ada = _ada() or _create()

@@ -85,6 +85,7 @@ class Companies(RestView):
 
     def _found(self, request: Request) -> QuerySet[Account]:
         visible = Account.objects.visible_to(person_of(request))
+        # An application belongs to one company, so there is never more than one.
         return visible.filter(pk=application_of(request).account_id)
 
 

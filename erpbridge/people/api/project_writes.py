@@ -56,6 +56,7 @@ class Writes(Records):
 
     def store(self, rows: Sequence[SyncRow]) -> None:
         """Save all rows together, or one by one if a number was taken in the meantime."""
+        # Checked once: the second attempt differs only in what another caller has taken meanwhile.
         prepared = self._checked(rows)
         try:
             with transaction.atomic():
@@ -96,6 +97,7 @@ class Writes(Records):
                     SETTINGS[name][0] if name in SETTINGS else name: values[name] for name in values
                 }
                 message = f"Another project of the account has the number {columns.get('number')}."
+                # Only of rows that are good so far: a refused row must not reserve a number.
                 row.refuse(numbers.taken("project_number", columns, project, message=message))
                 row.refuse(origins.taken("origin_id", columns, project, message=TAKEN))
             if not row.errors:

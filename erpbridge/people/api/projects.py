@@ -39,6 +39,7 @@ ABSENT = (
     *("projected_finish_date", "estimated_value", "fax", "sector", "work_scope"),
     *("delivery_method", "created_by"),
 )
+# In the full view only, and null like those above.
 SHOWN_ONLY = ("standard_cost_code_list_id", "office", "program", "project_type")
 Rows = dict[int, dict[str, object]]
 

@@ -35,6 +35,7 @@ def user(member: Membership) -> dict[str, object]:
     login = member.user
     first, last = names_of(login.name)
     return dict.fromkeys(ABSENT) | {
+        # The login's id, as in ``/me``.
         "id": login.pk,
         "login": login.email,
         "name": login.name,

@@ -116,6 +116,7 @@ class UserWrites(Records):
             raise ValidationError(errors)
         try:
             with transaction.atomic():
+                # In a savepoint: a row that is refused half-way leaves nothing behind.
                 return self._change(member, values) if member else self._add(values)
         except ValidationError as error:
             errors_by_field = by_field(error)

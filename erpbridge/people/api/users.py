@@ -185,6 +185,7 @@ class InactiveUsers(UserView, Listed[Membership]):
 class OneInactiveUser(InactiveUsers):
     """An inactive user."""
 
+    # Without the GET of the list that this derives from.
     http_method_names = ["patch", "options"]
 
     def current(self) -> JsonAnswer:
@@ -220,6 +221,7 @@ class SyncUsers(UserView):
     def patch(self, request: Request, **path: object) -> JsonAnswer:
         """Create and update users."""
         updates = scope.body_of(request).get("updates")
+        # In one transaction the view has taken the lock already.
         hold = self.hold if self.lasts_long() else None
         return sync.answer(updates, self.writes(), self.shape(), hold=hold)
 
@@ -245,6 +247,7 @@ class AddUser(UserView):
         """Add an active user of the company."""
         writes = self.writes()
         fields = self.wrapped("user") if "user" in scope.body_of(request) else {}
+        # Not ``visible()``, which holds only who is on the project already.
         people = Membership.objects.people().filter(ACTIVE, account=self.access.account)
         member = people.filter(user=pk).first()
         if member is None:

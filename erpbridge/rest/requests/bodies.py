@@ -82,6 +82,7 @@ def plain(value: object) -> str:
     """
     if value is None:
         return ""
+    # In Python, true of JSON is an integer.
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValidationError("must be text")
     text = str(value).strip()

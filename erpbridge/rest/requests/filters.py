@@ -97,6 +97,7 @@ def flag(path: str) -> Filter:
     """Filter by true or false."""
 
     def apply(queryset: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
+        # The last of several wins, as with any parameter that takes one value.
         return queryset.filter(**{path: truth(values[-1])})
 
     return Filter(apply, "true or false.")

@@ -31,6 +31,7 @@ class Redactor:
         """Return ``text`` without secrets."""
         if self._known is not None:
             text = self._known.sub(MARK, text)
+        # Also those that this process has not read, such as a token in a request.
         return CREDENTIALS.sub(rf"\1 {MARK}", text)
 
 

@@ -58,6 +58,7 @@ class Command(BaseCommand):
 
 
 def _password() -> str:
+    # Not an option of the command, which other users of the machine could read in its arguments.
     from_environment = os.environ.get(PASSWORD_VARIABLE)
     if from_environment is not None:
         return from_environment
