@@ -72,7 +72,9 @@ def change(
     family_ids = _family_ids(code_list, renamed)
     # From here on nobody sends one of these codes, so what is checked stays true until the end.
     codes = _locked_rows({*differences, *family_ids})
+    # A lock keeps the description too, so it is asked before all that keeps the code alone.
     locked = _locked_codes([codes[pk] for pk in differences])
+    # Only of codes that get a new one: a description may change while the ERP has the code.
     fixed = fixed_codes([codes[pk] for pk in renamed if pk not in locked])
     paths, taken = moves.rename(
         code_list.codes.all(),
@@ -93,6 +95,8 @@ def change(
     for pk in changed:
         codes[pk].description = new_values[pk].get("description", codes[pk].description)
     moves.take_paths(codes.values(), paths)
+    # With the codes under a renamed one, whose full codes have changed. These get a new revision,
+    # but no event: nobody has edited them.
     _write([codes[pk] for pk in sorted({*changed, *paths})])
     _note(code_list, {pk: codes[pk] for pk in changed}, changed, by=by)
     return BulkResult(len(changed), refused)
@@ -107,6 +111,8 @@ def fixed_codes(codes: Sequence[CostCode]) -> dict[int, str]:
     reasons: dict[int, str] = {}
     first_uses: dict[int, int] = {}
     for batch in chunks(codes, MOST_FAMILIES):
+        # One query per question for the whole batch; the answers are told apart by their sort
+        # paths.
         family = CostCode.objects.families(batch)
         known, waiting = _paths(family.synced()), _paths(family.filter(sendable.locked()))
         used = _uses(family)
@@ -114,7 +120,9 @@ def fixed_codes(codes: Sequence[CostCode]) -> dict[int, str]:
             if _within(known, code):
                 reasons[code.pk] = KNOWN
             elif uses := _within(used, code):
+                # Of several projects the message names the one that has had the code for longest.
                 first_uses[code.pk] = min(use for _path, use in uses)
+            # Not the code itself: the caller has asked whether it is locked.
             elif any(pk != code.pk for _path, pk in _within(waiting, code)):
                 reasons[code.pk] = FAMILY_WAITS
     return reasons | _in_use(first_uses)
@@ -168,6 +176,7 @@ def _uses(family: CostCodeQuerySet) -> Paths:
 
 def _within(paths: Paths, code: CostCode) -> Paths:
     """The pairs that lie at or under a code."""
+    # A pair of one element sorts before every pair that begins with it.
     first = bisect_left(paths, (code.sort_path,))
     return paths[first : bisect_left(paths, (end_of(code.sort_path),))]
 

@@ -31,6 +31,7 @@ class ListForm(PlainTexts, forms.Form):
             }
         super().__init__(*args, **kwargs)
         if code_list is not None and code_list.connection_id:
+            # Also on the server: Django ignores what is posted for a disabled field.
             self.fields["name"].disabled = True
             self.fields["name"].help_text = LOCKED_NAME
 

@@ -102,6 +102,7 @@ def codes_page(
     refused: str = "",
 ) -> HttpResponse:
     """The page of a list; after a failed addition under ``at``, with the values typed."""
+    # The address of a failed POST has no query, so the code that it was added under is put in.
     params = request.GET.copy()
     if at is not None:
         params["at"] = str(at.pk)
@@ -120,6 +121,7 @@ def codes_page(
         "badges": BADGES,
         "form": form or CodeForm(auto_id="add_%s"),
         "typed": typed_form(),
+        # A form that came back keeps its row open, or what was typed would be out of sight.
         "adding": form is not None or "adding" in request.GET,
         "refused": refused,
         **erp_context(request, code_list, seen=code_list.revision),

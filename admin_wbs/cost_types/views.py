@@ -37,6 +37,7 @@ class CostTypeForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["base_type"].help_text = "How reports classify it, whatever its label is."
+        # docs/design/work-breakdown-structure.md, "Cost types": defaults may be renamed only.
         self.fields["base_type"].disabled = self.instance.is_default
 
 

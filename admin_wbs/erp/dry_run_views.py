@@ -62,6 +62,7 @@ def _chosen(request: ScopedRequest, offered: list[InstalledAdapter]) -> Installe
 
 def _answer(request: ScopedRequest, verdict: Verdict) -> dict[str, object]:
     rule = request.GET.get("rule", "")
+    # The list may have been corrected since the link was made.
     rule = rule if rule in verdict.by_rule else ""
     page = sliced(verdict.breaking(rule), request.GET.get("page", ""))
     key = verdict.adapter.key

@@ -10,4 +10,5 @@ NAME = "Starter list"
 
 def content() -> bytes:
     """The file, in the layout of an export."""
+    # As an upload, so that it goes the way of every other file.
     return FILE.read_bytes()

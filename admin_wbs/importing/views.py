@@ -46,6 +46,7 @@ def upload(request: ScopedRequest, list_id: int) -> HttpResponse:
             chosen = form.cleaned_data["file"]
             try:
                 return _to(_start(request, code_list, chosen.read(), name=chosen.name))
+            # At the field, because another file, or another list, is what helps.
             except (FileProblem, CodeRefused) as problem:
                 form.add_error("file", str(problem))
     context = {"list": code_list, "form": form, "layouts": columns.LABELS.values()}
@@ -94,6 +95,7 @@ def confirm(request: ScopedRequest, code_import_id: UUID) -> HttpResponse:
     code_import = _import(request, code_import_id)
     try:
         apply.confirm(code_import, seen=request.POST.get("seen", ""), by=request.user)
+    # Whatever the reason, the preview says what would happen now.
     except Refused as refusal:
         messages.warning(request, str(refusal))
     return _to(code_import)
@@ -137,6 +139,7 @@ def export_workbook(request: ScopedRequest, list_id: int) -> HttpResponse:
 
 def _start(request: ScopedRequest, code_list: CodeList, content: bytes, *, name: str) -> CodeImport:
     """:raises ReadOnly: :raises FileProblem: with the reason."""
+    # Before the upload is stored, so that nobody prepares an import that cannot be confirmed.
     list_services.refuse_read_only(code_list)
     return uploads.start(content, code_list=code_list, file_name=name, access=request.access)
 

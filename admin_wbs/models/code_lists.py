@@ -28,11 +28,13 @@ class CodeList(Folding):
     name = models.CharField("Name", max_length=150)
     name_key = KeyField("name")
     search_text = SearchField("name")
+    # Stays when the connection is no longer used, so that the list is found again with it.
     connection_id = models.BigIntegerField(null=True, editable=False)
     awaits_erp = models.BooleanField(default=False, db_default=False, editable=False)
     for_new_projects = models.BooleanField("Available for use on new projects", default=True)
     revision = models.PositiveIntegerField(default=1, editable=False)
     changed_at = models.DateTimeField(db_default=Now(), editable=False)
+    # Null for a change by the ERP or the system, and before the first one.
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         null=True,

@@ -39,6 +39,7 @@ class Segment(Folding):
     kind = models.CharField(max_length=10, choices=Kind.choices, editable=False)
     name = models.CharField("Name", max_length=100)
     name_key = KeyField("name")
+    # Settled for good when it is created: items in a tree could not become a flat list.
     tiered = models.BooleanField(editable=False)
     position = models.PositiveSmallIntegerField(null=True, editable=False)
     # The two switches of Procore's segments: docs/design/procore-rest-resources.md, "Segments".

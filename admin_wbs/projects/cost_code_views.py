@@ -42,6 +42,7 @@ def project_list(request: ScopedRequest) -> HttpResponse:
         sorts={"code": "cost_code__sort_path", "description": "cost_code__description"},
         search=lambda rows, words: rows.search(words),  # type: ignore[attr-defined]
     )
+    # Codes may come from several lists; only then each row says which.
     lists = {row.cost_code.list_id for row in page.rows}
     why_not = refresh_job.refusal(project)
     subject = refresh_job.subject(project, project.account_id)

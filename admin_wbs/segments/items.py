@@ -116,6 +116,7 @@ def delete(segment: Segment, ids: Iterable[int], *, by: User) -> BulkResult[Left
     rows = SegmentItem.objects.all()
     items = chosen(stored.items.all(), ids)
     uses = WbsCodeItem.objects.uses("item", items)
+    # A used item would leave budget codes without a part; inactive, it is only not offered.
     kept = {pk: f"{why} {INSTEAD}" for pk, why in uses.items()}
     sorted_out = to_delete(rows, items, noun="Items", kept=kept)
     delete_deepest_first(rows, sorted_out.allowed)

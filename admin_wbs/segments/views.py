@@ -97,6 +97,7 @@ def segment(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
 def segment_delete(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     """Ask, then delete a custom segment."""
     back = reverse("admin_wbs:segments", args=[request.access.account.pk])
+    # Not ``get_object_or_404``: a second click on Delete finds nothing, and is told so.
     segment = _customs(request.access).filter(pk=segment_id).first()
     if segment is None:
         return deleted_already(
@@ -148,6 +149,7 @@ def segment_move(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     except SegmentRefused as refused:
         messages.error(request, str(refused))
         return redirect(back)
+    # The page gives the focus back to the button, for the next step by keyboard.
     return redirect(f"{back}?moved={segment.pk}&direction={direction}")
 
 

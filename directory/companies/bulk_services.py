@@ -38,6 +38,8 @@ def edit_many(new_values: Mapping[int, Values], *, account: Account, by: User) -
     :param new_values: company id -> checked values; ``trades``, ``bid_contacts`` as lists of rows.
     """
     rows = Company.objects.filter(account=account, pk__in=list(new_values))
+    # By id, as everywhere (docs/locks.md, "The order"), and without KEY, so that relations of these
+    # companies can be stored meanwhile.
     companies = list(rows.select_for_update(of=("self",), no_key=True).order_by("pk"))
     reasons = _locked(companies) | _with_people(companies, new_values)
     edited = [company for company in companies if company.pk not in reasons]
@@ -70,6 +72,7 @@ def _with_people(companies: Sequence[Company], new_values: Mapping[int, Values])
     deactivated = [
         company.pk
         for company in companies
+        # One that is inactive already has no people to ask about: nothing changes.
         if company.is_active and new_values[company.pk].get("is_active", True) is False
     ]
     if not deactivated:
@@ -87,6 +90,7 @@ def _related(companies: Sequence[Company], new_values: Mapping[int, Values]) -> 
     related: dict[str, defaultdict[int, list[object]]] = {}
     pks = [company.pk for company in companies]
     for name, path in RELATED.items():
+        # Most syncs set neither relation, and then cost no query.
         if not any(name in new_values[pk] for pk in pks):
             continue
         related[name] = defaultdict(list)
@@ -110,6 +114,7 @@ def _change(company: Company, values: Values, related: Related) -> Changes:
     after = as_json({name: values[name] for name in names})
     for name in RELATED:
         if name in values:
+            # By name, as the history shows them.
             before |= as_json({name: related[name].get(company.pk, [])})
             after |= as_json({name: values[name]})
     made = changes(before, after)
@@ -124,6 +129,8 @@ def _change(company: Company, values: Values, related: Related) -> Changes:
 def _store(companies: Sequence[Company], differences: Mapping[int, Mapping[str, object]]) -> None:
     """Write only the columns that changed in some row."""
     changed = {name for company in companies for name in differences[company.pk]}
+    # A row that does not change one of these columns is written with the value that it was read
+    # with under the lock.
     columns = [name for name in (*STORED, "is_active") if name in changed]
     for company in companies:
         prepare(company)
@@ -144,6 +151,8 @@ def _set_relations(
         if not moved:
             continue
         through, column = _through(name), f"{_target(name)}_id"
+        # All anew: two statements for all companies together, where ``set()`` takes several for
+        # each.
         through.filter(company__in=moved).delete()
         rows = [
             through.model(**{"company_id": pk, column: related.pk})

@@ -138,6 +138,7 @@ class OneWbsCode(WbsCodeView, Shown[WbsCode]):
         self.require(Permission.PROJECT_WBS_EDIT)
         body = scope.body_of(request)
         description = _description(body)
+        # The items are left out: a budget code is made of them, and keeps them for good.
         active = _active(body) if "status" in body else None
         with refusals():
             budget_codes.change(stored, description=description, active=active, by=self.access.user)

@@ -64,9 +64,11 @@ def project_codes(segment: Segment, pks: Sequence[int]) -> Rows:
     items = tiered(CostCode, segment, sorted(placed))
     project = rows.values("project")
     path_ids = {code for item in items.values() for code in item["path_ids"]}
+    # The project's own ids of all codes in the paths, in one query.
     family = ProjectCostCode.objects.filter(project__in=project, cost_code__in=path_ids)
     project_ids = dict(family.values_list("cost_code_id", "pk"))
     children = ProjectCostCode.objects.filter(project__in=project, cost_code__parent__in=placed)
+    # A code is a parent here only if one of its children is on the project too.
     parents = set(children.values_list("cost_code__parent_id", flat=True).distinct())
     used = WbsCodeItem.objects.used_ids("cost_code", pks)
     return {
@@ -92,6 +94,7 @@ def cost_types(segment: Segment, pks: Sequence[int]) -> Rows:
     return {
         cost_type.pk: _item(
             segment,
+            # When a cost type was changed is not stored.
             _flat(cost_type, cost_type.label, cost_type.created_at),
             in_use=cost_type.pk in used or bool(cost_type.ticked),  # type: ignore[attr-defined]  # annotated
         )

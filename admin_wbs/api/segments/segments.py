@@ -64,6 +64,7 @@ class WbsView(Resource[Row]):
 
     def enter(self, request: Request) -> int:
         """Check access in the scope of the path; create the default segments if missing."""
+        # By the path, because ``self.access`` is loaded only below.
         self.reads = (
             Permission.PROJECT_WBS_VIEW if "project_id" in self.kwargs else Permission.CODES_VIEW
         )
@@ -87,6 +88,7 @@ class WbsView(Resource[Row]):
         segments = Segment.objects.filter(account=self.access.account)
         if self.access.project is None:
             return segments
+        # Also one that the account has since taken out of its own structure.
         return segments.filter(of_projects__project=self.access.project)
 
 
@@ -120,6 +122,7 @@ class SegmentView(WbsView[Segment]):
                 "position": _from_zero(
                     segment.position if positions is None else positions.get(segment.pk)
                 ),
+                # Only custom segments have items in the table that was counted above.
                 "segment_items_count": counts.get(segment.kind, segment.count),  # type: ignore[attr-defined]
                 "created_at": segment.created_at,
                 # When a segment was changed is not stored.
@@ -220,6 +223,7 @@ def _order(places: object) -> list[int]:
         if errors or None in (values.get("segment_id"), values.get("position")):
             raise Malformed({"updated_order": ["needs segment_id and position in each object"]})
         rows.append((values["position"], values["segment_id"]))
+    # Positions may have gaps: only their order counts.
     return [segment for _position, segment in sorted(rows)]
 
 
@@ -286,6 +290,8 @@ class OneCompanySegment(OneSegment):
         stored = self.record(pk)
         self.may_change()
         values, tiered = _read(scope.body_of(request))
+        # docs/design/work-breakdown-structure.md, "Segments and budget codes". The present value is
+        # no error.
         if tiered is not None and tiered != stored.tiered:
             raise Invalid({"structure": ["cannot be changed"]})
         with refusals():
