@@ -111,6 +111,8 @@ def remove(project: Project, segment: Segment, *, by: User) -> None:
 def _change(project: Project, arrange: Callable[[list[Segment]], None], *, by: User) -> None:
     """Write a new order; locks the account, so that none of its segments is deleted meanwhile."""
     default_structure.lock(project.account_id)
+    # The project too: budget codes and sub jobs, which remove_refusal() counts, are added under its
+    # lock.
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     before = default_structure.of_project(project)
     order = list(before)

@@ -102,6 +102,7 @@ def number(value: float, number_format: str) -> str:
     sections = _sections(number_format)
     if any(section.condition for section in sections):
         return _conditional(exact, sections)
+    # The order of sections is positive, negative, zero, text.
     negative = exact < 0
     if negative and len(sections) > 1:
         return _with_section(-exact, sections[1])
@@ -211,6 +212,7 @@ def _with_section(value: Decimal, section: Section) -> str:
 
 
 def _rounded(value: Decimal, places: int) -> Decimal:
+    # Halves away from zero, as spreadsheets round them; the default of ``decimal`` is to even.
     return value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
 
 

@@ -81,6 +81,7 @@ def with_endpoints(result: Schema, generator: SchemaGenerator, **_more: object) 
     error = schema_of(OAuthError, registry)
 
     def operation(name: str, summary: str, answer: Schema, body: Schema | None = None) -> Schema:
+        # Calls with a body send the client's own credentials in it; the others need a token.
         described: Schema = {
             "operationId": name,
             "summary": summary,
@@ -108,6 +109,7 @@ def with_endpoints(result: Schema, generator: SchemaGenerator, **_more: object) 
         "/oauth/revoke": {"post": operation("revoke", "End a token", an_object({}), REVOKE_BODY)},
     }
     result["paths"] = {**paths, **result["paths"]}
+    # Built again: drf-spectacular did it before this hook added the schemas above.
     result["components"] = registry.build({"securitySchemes": {"oauth2": SCHEME}})
     return result
 

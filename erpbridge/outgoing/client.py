@@ -170,6 +170,8 @@ class _Call:
                     body += piece
                     if len(body) > MOST_BYTES:
                         raise requests.ConnectionError(f"more than {MOST_BYTES} bytes")
+                # A body without a length ends with the connection, so one that _cut() has ended
+                # looks complete.
                 if self.over:
                     raise TimeoutError
                 self.answered = True
@@ -232,9 +234,11 @@ class _OneCall(HTTPAdapter):
 
         class Timed(HTTPConnection):
             def _new_conn(self) -> socket.socket:
+                # Not ``host``, from which urllib3 removes the dot that ends an absolute name.
                 return call.connect(self._dns_host, self.port, self.socket_options)
 
             def send(self, data: Any) -> None:
+                # Connects before sends(): when that fails, ``began`` stays False.
                 if self.sock is None:
                     self.connect()
                 call.sends()

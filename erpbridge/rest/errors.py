@@ -93,6 +93,7 @@ def _drf_response(request: HttpRequest, error: drf.APIException) -> JsonAnswer:
     detail: object = error.detail
     text = detail if isinstance(detail, str) else UNREADABLE
     response = error_answer(request, error.status_code, str(text))
+    # RFC 9110 requires it with this status.
     if error.status_code == 401:
         response["WWW-Authenticate"] = CHALLENGE
     return response

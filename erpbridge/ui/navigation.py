@@ -174,9 +174,11 @@ def _link(tool: Tool, access: Access, request: HttpRequest | None) -> Link:
 def _is_current(tool: Tool, href: str, access: Access, request: HttpRequest | None) -> bool:
     """Whether the page belongs to the tool. A namespace is one tool, except ``access``."""
     match = request.resolver_match if request else None
+    # The menu has both scopes, whose tools share their namespaces.
     if request is None or match is None or ("project_id" in match.kwargs) != bool(access.project):
         return False
     namespace = tool.url_name.partition(":")[0]
+    # Several tools are in ``access``, and only their addresses tell them apart.
     return request.path.startswith(href) if namespace == "access" else match.namespace == namespace
 
 

@@ -77,6 +77,7 @@ def _admin(account_id: int) -> Access:
 
     :raises CommandError: when there is nobody.
     """
+    # An approver, because only one may grant it to the service account.
     members = Membership.objects.active().people().filter(account=account_id)
     admins = members.filter(directory=Level.ADMIN, can_push_to_accounting=True)
     first = admins.select_related("user", "account").order_by("pk").first()

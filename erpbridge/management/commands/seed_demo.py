@@ -222,6 +222,7 @@ def _add_companies(demo_projects: Sequence[Project], *, by: Access) -> None:
         account=by.account,
         project=None,
         by=by.user,
+        # The text begins with the trade: “… specifically …”.
         trades=[[firm["trades"].partition(" specifically")[0]] for firm in invented],
     )
     for project, indexes in zip(demo_projects, ON_PROJECTS, strict=True):

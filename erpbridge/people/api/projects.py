@@ -251,4 +251,5 @@ class SyncProjects(ProjectView):
     @answers(Synced)
     def patch(self, request: Request, **path: object) -> JsonAnswer:
         """Create and update projects."""
+        # Rights are checked row by row: one for new projects, another in each stored one.
         return sync.answer(scope.body_of(request).get("updates"), Writes(self.access), full)
