@@ -47,6 +47,7 @@ def confirm(stored: CodeImport, *, seen: str, by: User) -> Result:
     :raises AlreadyConfirmed: the second time; nothing is imported again.
     :raises Changed: if the list changed so that the rows would do something else.
     :raises ReadOnly: if the list cannot be changed.
+    :raises Locked: if a code was sent to accounting after its row was checked.
     """
     # The list before anything else (docs/locks.md, "The order"), and before the plan is made.
     code_list = list_services.lock(stored.list_id)
@@ -69,6 +70,7 @@ def import_plan(plan: Plan, code_list: CodeList, *, file_name: str, by: User) ->
 
     :raises Changed: if the list was changed after the plan was made.
     :raises ReadOnly: if the list cannot be changed.
+    :raises Locked: if a code was sent to accounting after the plan was made.
     """
     locked = list_services.lock(code_list.pk)
     if locked.revision != code_list.revision:
@@ -77,7 +79,7 @@ def import_plan(plan: Plan, code_list: CodeList, *, file_name: str, by: User) ->
 
 
 def _apply(plan: Plan, code_list: CodeList, *, file_name: str, by: User) -> Result:
-    """Write the rows to the locked list. :raises ReadOnly:"""
+    """Write the rows to the locked list. :raises ReadOnly: :raises Locked:"""
     new = [planned.row for planned in plan.of_state(State.NEW)]
     changed = plan.of_state(State.CHANGED)
     result = Result(len(new), len(changed), plan.counts[State.UNCHANGED], plan.refused)

@@ -94,7 +94,10 @@ def edit(item: SegmentItem, *, values: Mapping[str, str], seen: int, by: User) -
 
 @transaction.atomic
 def deactivate(segment: Segment, ids: Iterable[int], *, by: User) -> BulkResult[Left]:
-    """Make items inactive: not offered any more. An item stays while items under it are active."""
+    """Make items inactive: not offered any more. An item stays while items under it are active.
+
+    :raises SegmentRefused: if the segment has been deleted.
+    """
     stored = _locked(segment)
     rows = SegmentItem.objects.all()
     selection = to_deactivate(rows, chosen(stored.items.all(), ids), noun="Items")
@@ -103,7 +106,10 @@ def deactivate(segment: Segment, ids: Iterable[int], *, by: User) -> BulkResult[
 
 @transaction.atomic
 def reactivate(segment: Segment, ids: Iterable[int], *, by: User) -> BulkResult[Left]:
-    """Make items active again. An item under an inactive one stays inactive."""
+    """Make items active again. An item under an inactive one stays inactive.
+
+    :raises SegmentRefused: if the segment has been deleted.
+    """
     stored = _locked(segment)
     selection = to_reactivate(chosen(stored.items.all(), ids))
     return _switch(stored, selection, active=True, by=by)
@@ -111,7 +117,10 @@ def reactivate(segment: Segment, ids: Iterable[int], *, by: User) -> BulkResult[
 
 @transaction.atomic
 def delete(segment: Segment, ids: Iterable[int], *, by: User) -> BulkResult[Left]:
-    """Delete items that nothing uses, the deepest first."""
+    """Delete items that nothing uses, the deepest first.
+
+    :raises SegmentRefused: if the segment has been deleted.
+    """
     stored = _locked(segment)
     rows = SegmentItem.objects.all()
     items = chosen(stored.items.all(), ids)

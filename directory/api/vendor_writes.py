@@ -65,7 +65,10 @@ KINDS_OF_FIRMS: dict[str, Reader[object]] = dict.fromkeys(CLASSIFICATIONS, bodie
 
 @reader({"type": "object", "properties": dict.fromkeys(KINDS_OF_FIRMS, bodies.flag.schema)})
 def bidding(value: object) -> dict[str, bool]:
-    """Any of the 13 business classifications."""
+    """Any of the 13 business classifications.
+
+    :raises ValidationError: for the first invalid one.
+    """
     values, errors = bodies.read(_object(value), KINDS_OF_FIRMS)
     if errors:
         # A reader raises one error, so the first of several is told.

@@ -163,6 +163,7 @@ def _row(company: Company, links: Links) -> Row:
         sendable.badge(company),
         links.to("company", company.pk),
         links.to("company_edit", company.pk),
+        # Sorted here: ``order_by()`` would ignore what was prefetched, and query for every row.
         ", ".join(sorted(trade.name for trade in company.trades.all())),
         sendable.is_locked(company),
     )

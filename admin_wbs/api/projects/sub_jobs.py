@@ -64,6 +64,7 @@ class SubJobView(Resource[SubJob]):
 
     def holds(self) -> Iterator[QuerySet[Model]]:
         """Lock the project, then the sub job."""
+        # The services lock the project before they write a sub job, so the order is the same here.
         yield Project.objects.filter(pk=self.project.pk)
         yield from super().holds()
 

@@ -115,6 +115,7 @@ class ItemView(WbsView[Item]):
     def holds(self) -> Iterator[QuerySet[Model]]:
         """Lock the list or segment of the item, then the item."""
         if "pk" in self.kwargs:
+            # The services lock in this order too (docs/locks.md, "The order").
             item = self.record(self.kwargs["pk"])
             if isinstance(item, CostCode):
                 yield CodeList.objects.filter(pk=item.list_id)

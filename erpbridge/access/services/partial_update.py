@@ -55,7 +55,7 @@ def amend(
 
 
 def take_off(project: Project, membership_id: int, *, by: Access) -> None:
-    """Remove every level in a project from a person."""
+    """Remove every level in a project from a person. Errors: see :func:`amend`."""
     amend(membership_id, values={}, on_projects={project: asdict(Levels())}, by=by)
 
 

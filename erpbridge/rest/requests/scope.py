@@ -53,7 +53,10 @@ def company_id(request: Request, path: Mapping[str, object]) -> int | None:
 
 
 def project_id(request: Request, path: Mapping[str, object]) -> int | None:
-    """Return the project from the path, the query or the body, in this order."""
+    """Return the project from the path, the query or the body, in this order.
+
+    :raises Malformed: for an id that is not a whole number.
+    """
     for source in (path, request.query_params, body_of(request)):
         value = source.get("project_id")
         if value not in (None, ""):
