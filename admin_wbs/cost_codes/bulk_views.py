@@ -152,7 +152,8 @@ def _change(
 
 def _ask(request: ScopedRequest, code_list: CodeList, ids: list[int]) -> HttpResponse:
     posted = request.POST
-    # Not the ids of all that match, which may be thousands; the query finds them again.
+    # Not the ids of all that match, which may be thousands: the query finds them again, and
+    # nothing is deleted if the list was changed since (``list_seen``).
     chosen = [("all", "1")] if posted.get("all") else [("ids", str(pk)) for pk in ids]
     context = {
         "question": f"Delete {_counted(len(ids))}?",

@@ -148,7 +148,6 @@ class Vendors(VendorView, Listed[Company]):
 
     def created(self, fields: Mapping[str, object]) -> JsonAnswer:
         """Create the vendor and return it with all fields."""
-        # Before the write, because it refuses an unknown view.
         shape = self.shape()
         pk = self.write(fields)
         return JsonAnswer(shape([pk])[pk], 201)

@@ -167,7 +167,6 @@ class OneUser(UserView, Shown[Membership]):
         """Change the fields that are sent."""
         member = self.record(pk)
         writes = self.writes()
-        # Before the write, because it refuses an unknown view.
         shape = self.shape()
         writes.write(self.wrapped("user"), member)
         return JsonAnswer(shape([member.pk])[member.pk])
