@@ -64,6 +64,7 @@ def change(
 
     :param new_values: code id -> new values of ``code``, ``description`` or both.
     """
+    # Before the rows are locked: whoever writes these values holds the list.
     differences = _differences(code_list, new_values)
     if not differences:
         return BulkResult(0)
