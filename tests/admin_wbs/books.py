@@ -27,10 +27,10 @@ def enter(connection: Connection, *rows: str) -> None:
         for row in rows:
             code, name = row.split(" ", 1)
             above = code.rpartition("-")[0]
-            found = db.execute("SELECT id FROM cost_code WHERE code = ?", (above,)).fetchone()
-            parent = str(found["id"]) if found else ""
-            if found:
-                db.execute("UPDATE cost_code SET kind = 'group' WHERE id = ?", (found["id"],))
+            parent_row = db.execute("SELECT id FROM cost_code WHERE code = ?", (above,)).fetchone()
+            parent = str(parent_row["id"]) if parent_row else ""
+            if parent_row:
+                db.execute("UPDATE cost_code SET kind = 'group' WHERE id = ?", (parent_row["id"],))
             db.execute(
                 "INSERT INTO cost_code (code, name, kind, parent, income_account)"
                 " VALUES (?, ?, 'detail', ?, '4000')",
@@ -55,9 +55,9 @@ def strike_out(connection: Connection, *codes: str) -> None:
 
 
 def erp_list(account: Account) -> CodeList:
-    found = list_services.erp_list(account.pk)
-    assert found is not None
-    return found
+    code_list = list_services.erp_list(account.pk)
+    assert code_list is not None
+    return code_list
 
 
 def do_jobs() -> None:
@@ -75,7 +75,7 @@ def link(code: CostCode, number: str) -> None:
     CostCode.objects.filter(pk=code.pk).update(origin_id=number, origin_code=code.full_code)
 
 
-def seen(found: CodeList) -> list[str]:
+def seen(code_list: CodeList) -> list[str]:
     """The list's codes as a person sees them; inactive ones in brackets."""
-    rows = found.codes.order_by("sort_path")
-    return [str(one) if one.is_active else f"({one})" for one in rows]
+    rows = code_list.codes.order_by("sort_path")
+    return [str(code) if code.is_active else f"({code})" for code in rows]

@@ -16,9 +16,9 @@ def connect(account: Account, *, by: User) -> CodeList:
     """Make a Tryton the account's ERP; gives the list that came with it."""
     connection = ConnectionFactory.create(account=account, adapter="tryton", name="Books")
     connection_services.activate(connection, by=by)
-    found = list_services.erp_list(account.pk)
-    assert found is not None
-    return found
+    code_list = list_services.erp_list(account.pk)
+    assert code_list is not None
+    return code_list
 
 
 def take_custom_segments(monkeypatch) -> None:

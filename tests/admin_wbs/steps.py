@@ -23,13 +23,13 @@ def tree(code_list: CodeList, by: User, *rows: str) -> dict[str, CostCode]:
     made = code_services.add_many(
         code_list, [(code.split("-"), text) for code, text in split], by=by
     )
-    return {one.full_code: one for one in made}
+    return {cost_code.full_code: cost_code for cost_code in made}
 
 
 def send(code_list: CodeList, access: Access, *chosen: CostCode) -> Done:
     """Everything unsent, or the chosen codes, from a fresh page."""
     code_list.refresh_from_db()
-    ids = [one.pk for one in chosen] or None
+    ids = [code.pk for code in chosen] or None
     return send_to_erp.send(code_list, access=access, seen=code_list.revision, ids=ids)
 
 
@@ -54,7 +54,7 @@ def states(code_list: CodeList) -> dict[str, str]:
 
 def in_erp(connection: Connection) -> list[tuple[str, str]]:
     """Code and name of everything in the ERP's own books."""
-    return [(one.erp_code, one.data["description"]) for one in _records(connection)]
+    return [(record.erp_code, record.data["description"]) for record in _records(connection)]
 
 
 def _records(connection: Connection) -> list:

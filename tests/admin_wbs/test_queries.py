@@ -43,9 +43,9 @@ def rows(db: None) -> Known:
     return Known()
 
 
-def places(found: Any) -> list[int]:
+def places(rows: Any) -> list[int]:
     """Rows by the last digit of their ids."""
-    return [pk % 10 for pk in found.values_list("pk", flat=True)]
+    return [pk % 10 for pk in rows.values_list("pk", flat=True)]
 
 
 def test_a_person_sees_the_rows_of_the_scope_and_with_no_right_none(
@@ -57,27 +57,27 @@ def test_a_person_sees_the_rows_of_the_scope_and_with_no_right_none(
     for model, path in OF_ACCOUNT.items():
         assert model.objects.filter(**{path: other_account}).exists()
         for project in (None, mine.project):
-            found = model.objects.visible_to(Access(ada, Scope(account, project), member))
-            assert set(found) == set(model.objects.filter(**{path: account})) != set()
+            visible = model.objects.visible_to(Access(ada, Scope(account, project), member))
+            assert set(visible) == set(model.objects.filter(**{path: account})) != set()
             assert not model.objects.visible_to(Access(ada, Scope(account, project), nobody))
     SubJob.objects.create(project=mine.project, code="S", name="South")
     for model, path in OF_PROJECT.items():
-        found = model.objects.visible_to(Access(ada, Scope(account, mine.project), member))
-        assert set(found) == set(model.objects.filter(**{path: mine.project})) != set()
+        visible = model.objects.visible_to(Access(ada, Scope(account, mine.project), member))
+        assert set(visible) == set(model.objects.filter(**{path: mine.project})) != set()
         assert not model.objects.visible_to(Access(ada, Scope(account), member))
         assert not model.objects.visible_to(Access(ada, Scope(account, mine.project), nobody))
     assert WbsCode.objects.filter(project=theirs.project).exists()
 
 
 def test_lists_count_their_codes_and_those_that_the_erp_has_not(rows):
-    found = CodeList.objects.with_counts().order_by("pk")
-    assert list(found.values_list("count", "unsynced")) == [(3, 2), (1, 1)]
+    lists = CodeList.objects.with_counts().order_by("pk")
+    assert list(lists.values_list("count", "unsynced")) == [(3, 2), (1, 1)]
 
 
 def test_a_list_is_an_erps_before_and_after_it_is_connected(rows):
     CodeList.objects.create(account=rows.account, name="Connected", connection_id=1)
-    found = CodeList.objects.with_erp_flag().order_by("pk")
-    assert {one.name: one.is_erp_list for one in found} == {
+    lists = CodeList.objects.with_erp_flag().order_by("pk")
+    assert {code_list.name: code_list.is_erp_list for code_list in lists} == {
         "Residential": False,
         "ERP Codes": True,
         "Connected": True,
@@ -128,13 +128,13 @@ def test_default_cost_types_come_first_as_they_were_made_then_the_others_by_code
 
 def test_cost_types_count_the_codes_they_are_ticked_for(rows):
     rows.top.cost_type_ticks.create(cost_type_id=known.TYPE)
-    found = CostType.objects.with_ticks().order_by("pk")
-    assert list(found.values_list("ticked", flat=True)) == [2, 1]
+    cost_types = CostType.objects.with_ticks().order_by("pk")
+    assert list(cost_types.values_list("ticked", flat=True)) == [2, 1]
 
 
 def test_items_of_a_budget_code_are_named_whichever_table_they_are_in(rows):
-    found = WbsCodeItem.objects.filter(wbs_code=known.BUDGET_CODE).named()
-    assert set(found.values_list("code", "name")) == {
+    items = WbsCodeItem.objects.filter(wbs_code=known.BUDGET_CODE).named()
+    assert set(items.values_list("code", "name")) == {
         ("A-1", "Hall"),
         ("02-220-5", "Walls"),
         ("E", "Rental"),
@@ -166,8 +166,8 @@ def test_what_budget_codes_use_is_told_of_one_table(rows):
     ],
 )
 def test_budget_codes_are_found_by_description_items_and_parts(rows, words, expected):
-    found = WbsCode.objects.search(words).order_by("pk")
-    assert [pk % 10 for pk in found.values_list("pk", flat=True)] == expected
+    codes = WbsCode.objects.search(words).order_by("pk")
+    assert [pk % 10 for pk in codes.values_list("pk", flat=True)] == expected
 
 
 def test_without_divisions_are_the_budget_codes_of_what_nothing_is_under(rows):

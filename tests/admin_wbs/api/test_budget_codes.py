@@ -35,9 +35,9 @@ def path(base) -> str:
 @pytest.fixture
 def codes(account, project, ada) -> dict[str, int]:
     """Full code -> id on the project."""
-    found = list_services.create(account=account, name="Residential", by=ada)
-    tree(found, ada, *ROWS)
-    cost_codes.add_matching(found, "", project=project, by=ada)
+    code_list = list_services.create(account=account, name="Residential", by=ada)
+    tree(code_list, ada, *ROWS)
+    cost_codes.add_matching(code_list, "", project=project, by=ada)
     rows = project.cost_codes.values_list("cost_code__full_code", "pk")
     return dict(rows)
 
@@ -59,7 +59,10 @@ def items(codes, types, segment_of):
 
     def make(code: str, kind: str = "L", *more: tuple[int, int]) -> list[dict[str, int]]:
         pairs = [(segment_of["cost_code"], codes[code]), (segment_of["cost_type"], types[kind])]
-        return [{"segment_id": one, "segment_item_id": item} for one, item in [*pairs, *more]]
+        return [
+            {"segment_id": segment_id, "segment_item_id": item}
+            for segment_id, item in [*pairs, *more]
+        ]
 
     return make
 
@@ -74,7 +77,7 @@ def with_sub_jobs(account, project, segment_of, ada) -> Segment:
 
 
 def flat_codes(answer) -> list[str]:
-    return [one["flat_code"] for one in answer]
+    return [code["flat_code"] for code in answer]
 
 
 def test_a_code_is_made_of_one_item_of_each_segment(api, project, path, items, codes, types):
@@ -84,8 +87,10 @@ def test_a_code_is_made_of_one_item_of_each_segment(api, project, path, items, c
     assert (code["flat_code"], code["flat_name"]) == ("02-220.L", "Demolition.Labor")
     assert code["description"] == "Demolition.Labor", "as long as it has none of its own"
     assert (code["status"], code["wbs_pattern_id"]) == ("active", project.pk)
-    shown = [(one["segment"]["type"], one["id"], one["in_use"]) for one in code["segment_items"]]
-    assert shown == [
+    items_shown = [
+        (item["segment"]["type"], item["id"], item["in_use"]) for item in code["segment_items"]
+    ]
+    assert items_shown == [
         ("cost_code", codes["02-220"], True),
         ("line_item_type", types["L"], True),
     ]
@@ -98,15 +103,15 @@ def test_a_code_is_made_of_one_item_of_each_segment(api, project, path, items, c
 
 def test_an_item_of_a_project_has_the_id_that_its_cost_code_has_there(api, project, base, codes):
     listed = api.get(f"cost_codes?project_id={project.pk}&view=erp_compact").json()
-    assert {one["full_code"]: one["id"] for one in listed} == codes
-    segment = next(one for one in api.get(f"{base}/segments").json() if one["type"] == "cost_code")
-    found = f"{base}/segments/{segment['id']}/segment_items"
-    shown = api.get(f"{found}?sort=code").json()
-    assert {one["path_code"]: one["id"] for one in shown} == codes
-    assert [one["is_parent"] for one in shown] == [False, True, False]
-    under = api.get(f"{found}?filters[parent_id]={codes['02']}").json()
-    assert [(one["path_code"], one["parent_id"]) for one in under] == [("02-220", codes["02"])]
-    assert api.get(f"{found}/{codes['02-220']}").json() == under[0]
+    assert {row["full_code"]: row["id"] for row in listed} == codes
+    segment = next(row for row in api.get(f"{base}/segments").json() if row["type"] == "cost_code")
+    items_path = f"{base}/segments/{segment['id']}/segment_items"
+    segment_items = api.get(f"{items_path}?sort=code").json()
+    assert {item["path_code"]: item["id"] for item in segment_items} == codes
+    assert [item["is_parent"] for item in segment_items] == [False, True, False]
+    under = api.get(f"{items_path}?filters[parent_id]={codes['02']}").json()
+    assert [(item["path_code"], item["parent_id"]) for item in under] == [("02-220", codes["02"])]
+    assert api.get(f"{items_path}/{codes['02-220']}").json() == under[0]
 
 
 def test_the_same_combination_changes_the_description(api, path, items):
@@ -118,7 +123,9 @@ def test_the_same_combination_changes_the_description(api, path, items):
     assert kept["description"] == "Trailer"
     assert WbsCode.objects.count() == 1
     edits = Event.objects.filter(entity="wbs_code", verb="edited")
-    assert [one.data["changes"] for one in edits] == [{"description": ["Site office", "Trailer"]}]
+    assert [event.data["changes"] for event in edits] == [
+        {"description": ["Site office", "Trailer"]}
+    ]
 
 
 def test_a_segment_that_is_not_required_may_be_left_out(
@@ -139,8 +146,8 @@ def test_the_order_of_the_segments_is_that_of_the_project(api, base, path, items
         {"segment_id": segment_of["cost_code"], "position": 1},
     ]
     api("PUT", f"{base}/patterns/update_segment_order", {"updated_order": order})
-    shown = api.get(f"{path}/{made['id']}").json()
-    assert (shown["flat_code"], shown["flat_name"]) == ("L.01", "Labor.General")
+    code = api.get(f"{path}/{made['id']}").json()
+    assert (code["flat_code"], code["flat_name"]) == ("L.01", "Labor.General")
     again = api.post(path, {"segment_items": items("01")}).json()
     assert again["id"] == made["id"]
 
@@ -175,9 +182,9 @@ def test_an_item_of_another_project_or_account_is_none(
     api, account, path, items, other_account, ada
 ):
     other = ProjectFactory.create(account=account)
-    found = list_services.create(account=account, name="Other", by=ada)
-    tree(found, ada, "07 Roofing")
-    cost_codes.add_matching(found, "", project=other, by=ada)
+    other_list = list_services.create(account=account, name="Other", by=ada)
+    tree(other_list, ada, "07 Roofing")
+    cost_codes.add_matching(other_list, "", project=other, by=ada)
     code, kind = items("01")
     elsewhere = {**code, "segment_item_id": other.cost_codes.get().pk}
     assert api.post(path, {"segment_items": [elsewhere, kind]}).status_code == 422
@@ -212,7 +219,7 @@ def test_many_codes_are_made_at_once_each_with_its_own_fate(api, path, items):
     answer = done.json()
     assert flat_codes(answer["entities"]) == ["01.L", "02.M", "01.L"]
     assert answer["entities"][0]["description"] == "Second"
-    assert [list(one["errors"]) for one in answer["errors"]] == [["segment_items"]] * 2
+    assert [list(error["errors"]) for error in answer["errors"]] == [["segment_items"]] * 2
     assert answer["errors"][1]["description"] == "Nothing"
     assert WbsCode.objects.count() == 2
     verbs = Event.objects.filter(entity="wbs_code").order_by("pk")
@@ -227,9 +234,9 @@ def test_bulk_create_takes_a_list_of_at_most_a_thousand(api, path):
 
 
 def test_many_codes_take_few_queries(api, account, project, path, segment_of, types, ada):
-    found = list_services.create(account=account, name="Large", by=ada)
-    tree(found, ada, *(f"{n:03} Work {n}" for n in range(300)))
-    cost_codes.add_matching(found, "", project=project, by=ada)
+    code_list = list_services.create(account=account, name="Large", by=ada)
+    tree(code_list, ada, *(f"{n:03} Work {n}" for n in range(300)))
+    cost_codes.add_matching(code_list, "", project=project, by=ada)
     ids = list(project.cost_codes.order_by("pk").values_list("pk", flat=True))
     kind = {"segment_id": segment_of["cost_type"], "segment_item_id": types["L"]}
     rows = [
@@ -237,10 +244,10 @@ def test_many_codes_take_few_queries(api, account, project, path, segment_of, ty
         for pk in ids
     ]
 
-    def queries(some) -> int:
+    def queries(bulk) -> int:
         with CaptureQueriesContext(database) as made:
-            done = api.patch(f"{path}/bulk_create", {"bulk": some}).json()
-        assert len(done["entities"]) == len(some)
+            done = api.patch(f"{path}/bulk_create", {"bulk": bulk}).json()
+        assert len(done["entities"]) == len(bulk)
         return len(made)
 
     few = queries(rows[:3])
@@ -252,18 +259,18 @@ def test_many_codes_take_few_queries(api, account, project, path, segment_of, ty
 
 def test_description_and_status_are_changed_and_the_items_stay(api, path, items):
     made = api.post(path, {"segment_items": items("01")}).json()
-    one = f"{path}/{made['id']}"
+    code_path = f"{path}/{made['id']}"
     given = {"description": "Office", "status": "inactive", "segment_items": items("02")}
-    changed = api.patch(one, given).json()
+    changed = api.patch(code_path, given).json()
     assert (changed["description"], changed["status"]) == ("Office", "inactive")
     assert changed["flat_code"] == "01.L"
-    assert api.patch(one, {"status": "gone"}).status_code == 422
-    assert api.patch(one, {"status": None}).status_code == 422
+    assert api.patch(code_path, {"status": "gone"}).status_code == 422
+    assert api.patch(code_path, {"status": None}).status_code == 422
     event = Event.objects.get(entity="wbs_code", verb="edited")
     assert event.data["changes"] == {"description": ["", "Office"], "is_active": [True, False]}
-    tag = api.get(one)["ETag"]
-    assert api.patch(one, {"status": "active"}, If_Match=tag).status_code == 200
-    assert api.patch(one, {"status": "inactive"}, If_Match=tag).status_code == 412
+    tag = api.get(code_path)["ETag"]
+    assert api.patch(code_path, {"status": "active"}, If_Match=tag).status_code == 200
+    assert api.patch(code_path, {"status": "inactive"}, If_Match=tag).status_code == 412
 
 
 def test_many_codes_are_switched_all_or_none(api, path, items):
@@ -286,7 +293,7 @@ def test_many_codes_are_switched_all_or_none(api, path, items):
 def test_codes_are_found_by_words_and_by_what_they_are_for(api, path, items):
     for code, kind in (("01", "L"), ("02", "M"), ("02-220", "M")):
         api.post(path, {"segment_items": items(code, kind)})
-    for query, found in [
+    for query, expected in [
         ("query=demolition", ["02-220.M"]),
         ("query=labor", ["01.L"]),
         ("query=02-220.M", ["02-220.M"]),
@@ -297,7 +304,7 @@ def test_codes_are_found_by_words_and_by_what_they_are_for(api, path, items):
         ("can_select_divisions=false", ["01.L", "02-220.M"]),
         ("filters[updated_at]=2000-01-01...2000-01-02", []),
     ]:
-        assert flat_codes(api.get(f"{path}?{query}").json()) == found, query
+        assert flat_codes(api.get(f"{path}?{query}").json()) == expected, query
     assert api.get(f"{path}?scope=other").status_code == 400
     assert api.get(f"{path}?can_select_divisions=maybe").status_code == 400
 
@@ -348,8 +355,8 @@ def test_its_segment_is_not_deleted_and_the_budget_codes_are_counted(
     assert refused.status_code == 422
     assert why in refused.json()["message"]
     page = reverse("admin_wbs:segment_delete", args=[account.pk, in_use.segment_id])
-    shown = client_of(ada).post(page, {"confirm": "1"}, follow=True)
-    assert why in shown.text
+    response = client_of(ada).post(page, {"confirm": "1"}, follow=True)
+    assert why in response.text
     assert Segment.objects.filter(pk=in_use.segment_id).exists()
 
 

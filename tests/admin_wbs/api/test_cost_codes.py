@@ -33,8 +33,8 @@ def codes_reader(make_service):
     return make_service("Reports", levels=Levels(admin=Level.READ_ONLY))
 
 
-def of(found: CodeList, **fields) -> dict:
-    return {"standard_cost_code_list_id": found.pk, "standard_cost_code": fields}
+def of(code_list: CodeList, **fields) -> dict:
+    return {"standard_cost_code_list_id": code_list.pk, "standard_cost_code": fields}
 
 
 def test_lists_are_created_renamed_and_shown(api, account, code_list):
@@ -51,7 +51,7 @@ def test_lists_are_created_renamed_and_shown(api, account, code_list):
     path = f"standard_cost_code_lists/{made.json()['id']}"
     renamed = api.patch(path, {"standard_cost_code_list": {"name": "Commercial 2026"}})
     assert renamed.json()["name"] == api.get(path).json()["name"] == "Commercial 2026"
-    assert [one["name"] for one in api.get("standard_cost_code_lists?sort=name").json()] == [
+    assert [row["name"] for row in api.get("standard_cost_code_lists?sort=name").json()] == [
         "Commercial 2026",
         "Residential",
     ]
@@ -75,7 +75,7 @@ def test_an_account_without_a_connection_has_one_erp_list_for_good(api, code_lis
     assert off.status_code == 422
     assert "cannot be switched off" in off.json()["errors"]["is_erp_list"][0]
     assert [
-        one["id"] for one in api.get("standard_cost_code_lists?filters[is_erp_list]=true").json()
+        row["id"] for row in api.get("standard_cost_code_lists?filters[is_erp_list]=true").json()
     ] == [code_list.pk]
     other = api.post("standard_cost_code_lists", {"standard_cost_code_list": {"name": "Second"}})
     second = api.patch(
@@ -97,8 +97,8 @@ def test_codes_of_an_erp_list_without_a_connection_are_made_and_deleted(api, cod
 
 
 def test_a_connected_erp_has_one_list_and_it_keeps_its_name(api, code_list, erp_list):
-    shown = {one["id"]: one["is_erp_list"] for one in api.get("standard_cost_code_lists").json()}
-    assert shown == {code_list.pk: False, erp_list.pk: True}
+    flags = {row["id"]: row["is_erp_list"] for row in api.get("standard_cost_code_lists").json()}
+    assert flags == {code_list.pk: False, erp_list.pk: True}
     on = api.patch(
         f"standard_cost_code_lists/{code_list.pk}",
         {"standard_cost_code_list": {"is_erp_list": True}},
@@ -228,17 +228,18 @@ def test_codes_are_deleted_in_an_erps_list_only(api, account, code_list, erp_lis
     refused = api.delete(f"standard_cost_codes/{theirs['01'].pk}{where}")
     assert refused.status_code == 422
     assert "under it" in refused.json()["message"]
-    gone = api.delete(f"standard_cost_codes/{theirs['01-100'].pk}{where}")
-    assert (gone.status_code, gone.json()["full_code"]) == (200, "01-100")
+    deleted = api.delete(f"standard_cost_codes/{theirs['01-100'].pk}{where}")
+    assert (deleted.status_code, deleted.json()["full_code"]) == (200, "01-100")
     assert list(erp_list.codes.values_list("full_code", flat=True)) == ["01"]
 
 
 def test_an_erp_that_owns_its_codes_takes_none_from_the_api(api, account, ada):
     connection = steps.connect(account, by=ada)
     steps.change_config(connection, code_owner="erp")
-    found = CodeList.objects.get(connection_id=connection.pk)
+    code_list = CodeList.objects.get(connection_id=connection.pk)
     refused = api.patch(
-        "standard_cost_codes/sync", {**of(found), "updates": [{"code": "01", "name": "General"}]}
+        "standard_cost_codes/sync",
+        {**of(code_list), "updates": [{"code": "01", "name": "General"}]},
     )
     assert refused.status_code == 422
     assert "owns these cost codes" in refused.json()["message"]
@@ -288,7 +289,7 @@ def test_a_parent_is_not_unlinked_from_over_linked_codes(api, erp_list, ada):
     assert "1 is linked to the ERP (01-100 " in refused.json()["errors"]["origin_id"][0]
     both = [{**row, "origin_id": None} for row in rows]
     done = api.patch("standard_cost_codes/sync", {**of(erp_list), "updates": both}).json()
-    assert [one["origin_id"] for one in done["entities"]] == [None, None]
+    assert [code["origin_id"] for code in done["entities"]] == [None, None]
 
 
 def test_sync_creates_updates_and_tells_what_it_could_not_do(api, code_list, ada):
@@ -304,12 +305,12 @@ def test_sync_creates_updates_and_tells_what_it_could_not_do(api, code_list, ada
     answer = api.patch("standard_cost_codes/sync", {**of(code_list), "updates": updates})
     assert answer.status_code == 200
     done = answer.json()
-    assert [one["full_code"] for one in done["entities"]] == ["01", "03", "01-100"]
+    assert [code["full_code"] for code in done["entities"]] == ["01", "03", "01-100"]
     assert done["entities"][0]["name"] == "General Conditions"
-    assert [list(one["errors"]) for one in done["errors"]] == [["id"], ["code"], ["code"]]
+    assert [list(error["errors"]) for error in done["errors"]] == [["id"], ["code"], ["code"]]
     again = [{"origin_id": "C3", "name": "Cast Concrete"}]
-    told = api.patch("standard_cost_codes/sync", {**of(code_list), "updates": again}).json()
-    assert [one["name"] for one in told["entities"]] == ["Cast Concrete"]
+    synced = api.patch("standard_cost_codes/sync", {**of(code_list), "updates": again}).json()
+    assert [code["name"] for code in synced["entities"]] == ["Cast Concrete"]
     assert code_list.codes.count() == 4
 
 
@@ -320,11 +321,11 @@ def test_sync_takes_codes_with_and_without_the_parents_prefix(api, code_list, ad
         {"code": "230", "name": "Earthwork", "parent_id": top.pk},
     ]
     done = api.patch("standard_cost_codes/sync", {**of(code_list), "updates": updates}).json()
-    assert [one["full_code"] for one in done["entities"]] == ["02-220", "02-230"]
-    assert [one["code"] for one in done["entities"]] == ["220", "230"]
+    assert [code["full_code"] for code in done["entities"]] == ["02-220", "02-230"]
+    assert [code["code"] for code in done["entities"]] == ["220", "230"]
     changed = [{"id": done["entities"][0]["id"], "code": "02-221"}]
-    told = api.patch("standard_cost_codes/sync", {**of(code_list), "updates": changed}).json()
-    assert told["entities"][0]["full_code"] == "02-221"
+    synced = api.patch("standard_cost_codes/sync", {**of(code_list), "updates": changed}).json()
+    assert synced["entities"][0]["full_code"] == "02-221"
 
 
 def test_the_same_origin_id_twice_in_one_batch_is_handled_in_order(api, code_list):
@@ -347,8 +348,8 @@ def test_codes_that_would_meet_are_refused(api, code_list, ada):
     ]
     CostCodeFactory.create(list=code_list, code="02-100", description="Flat")
     done = api.patch("standard_cost_codes/sync", {**of(code_list), "updates": updates}).json()
-    assert [one["full_code"] for one in done["entities"]] == ["04", "05"]
-    assert [list(one["errors"]) for one in done["errors"]] == [["code"], ["code"]]
+    assert [code["full_code"] for code in done["entities"]] == ["04", "05"]
+    assert [list(error["errors"]) for error in done["errors"]] == [["code"], ["code"]]
 
 
 def test_more_than_a_thousand_rows_are_413(api, code_list):
@@ -365,7 +366,7 @@ def test_a_sync_of_a_thousand_rows_takes_few_more_queries_than_one_of_ten(api, c
         ) as made:
             done = api.patch("standard_cost_codes/sync", {**of(code_list), "updates": rows}).json()
         assert len(done["entities"]) == count
-        changed = [{"id": one["id"], "name": "New " + one["name"]} for one in done["entities"]]
+        changed = [{"id": code["id"], "name": "New " + code["name"]} for code in done["entities"]]
         with CaptureQueriesContext(database) as edited:
             done = api.patch(
                 "standard_cost_codes/sync", {**of(code_list), "updates": changed}
@@ -378,10 +379,10 @@ def test_a_sync_of_a_thousand_rows_takes_few_more_queries_than_one_of_ten(api, c
 
 
 def test_a_page_of_a_long_list_takes_a_fixed_number_of_queries(api, account):
-    found = CodeListFactory.create(account=account)
+    code_list = CodeListFactory.create(account=account)
     for _ in range(30):
-        CostCodeFactory.create(list=found)
-    base = f"standard_cost_codes?standard_cost_code_list_id={found.pk}"
+        CostCodeFactory.create(list=code_list)
+    base = f"standard_cost_codes?standard_cost_code_list_id={code_list.pk}"
     with CaptureQueriesContext(database) as few:
         assert len(api.get(f"{base}&per_page=5").json()) == 5
     with CaptureQueriesContext(database) as many:
@@ -395,12 +396,12 @@ def test_strangers_see_nothing_and_readers_change_nothing(
     api, stranger, codes_reader, reader, code_list, ada
 ):
     made = tree(code_list, ada, "01 General")["01"]
-    one = f"standard_cost_codes/{made.pk}?standard_cost_code_list_id={code_list.pk}"
+    code_path = f"standard_cost_codes/{made.pk}?standard_cost_code_list_id={code_list.pk}"
     for method, path, body in [
         ("GET", f"standard_cost_code_lists/{code_list.pk}", None),
         ("PATCH", f"standard_cost_code_lists/{code_list.pk}", {"standard_cost_code_list": {}}),
-        ("GET", one, None),
-        ("PATCH", one, of(code_list, name="x")),
+        ("GET", code_path, None),
+        ("PATCH", code_path, of(code_list, name="x")),
         ("DELETE", f"standard_cost_codes/{made.pk}", None),
         ("POST", "standard_cost_codes", of(code_list, code="9", name="x")),
         ("PATCH", "standard_cost_codes/sync", {**of(code_list), "updates": []}),

@@ -43,17 +43,17 @@ def made(code_list, ada):
     return tree(code_list, ada, *ROWS)
 
 
-def copy(api, project, found, *chosen):
-    body = {"project_id": project.pk, "standard_cost_code_list_id": found.pk}
+def copy(api, project, code_list, *chosen):
+    body = {"project_id": project.pk, "standard_cost_code_list_id": code_list.pk}
     if not chosen:
         return api.post("cost_codes/copy_from_standard_list", body)
-    ids = [one if isinstance(one, int) else one.pk for one in chosen]
+    ids = [code if isinstance(code, int) else code.pk for code in chosen]
     body["standard_cost_code_ids"] = ids
     return api.post("cost_codes/copy_subset_from_standard_list", body)
 
 
 def full_codes(answer) -> list[str]:
-    return [one["full_code"] for one in answer]
+    return [code["full_code"] for code in answer]
 
 
 def test_a_whole_list_is_copied_to_a_project(api, project, code_list, made):
@@ -66,8 +66,8 @@ def test_a_whole_list_is_copied_to_a_project(api, project, code_list, made):
     assert (below["biller_type"], below["biller_id"]) == ("Project", project.pk)
     listed = api.get(f"cost_codes?project_id={project.pk}&sort=full_code").json()
     assert listed == answer.json()
-    one = api.get(f"cost_codes/{below['id']}?project_id={project.pk}").json()
-    assert one == below
+    shown_code = api.get(f"cost_codes/{below['id']}?project_id={project.pk}").json()
+    assert shown_code == below
 
 
 def test_a_subset_comes_with_what_is_above_and_without_what_is_below(api, project, code_list, made):
@@ -82,7 +82,7 @@ def test_a_subset_that_is_partly_there_or_unknown_is_207(api, project, code_list
     done = copy(api, project, code_list, made["02"], made["02-220"], 999999)
     assert done.status_code == 207
     assert full_codes(done.json()["successes"]) == ["02-220"]
-    failures = {one["standard_cost_code_id"]: one for one in done.json()["failures"]}
+    failures = {failure["standard_cost_code_id"]: failure for failure in done.json()["failures"]}
     assert set(failures) == {made["02"].pk, 999999}
     assert "already" in failures[made["02"].pk]["errors"]["standard_cost_code_ids"][0]
 
@@ -122,17 +122,17 @@ def test_a_code_is_put_on_a_project_by_any_of_its_names(api, project, code_list,
 def test_a_parent_is_a_code_of_the_project_and_the_one_that_is_there(api, project, code_list, made):
     copy(api, project, code_list)
     rows = api.get(f"cost_codes?project_id={project.pk}").json()
-    here = {one["full_code"]: one["id"] for one in rows}
-    one = f"cost_codes/{here['01-100']}"
+    here = {row["full_code"]: row["id"] for row in rows}
+    code_path = f"cost_codes/{here['01-100']}"
     change = {"project_id": project.pk, "cost_code": {"name": "Surveying"}}
     change["cost_code"]["parent_id"] = here["01"]
-    assert api.patch(one, change).status_code == 200
+    assert api.patch(code_path, change).status_code == 200
     change["cost_code"]["parent_id"] = here["02"]
-    assert "belongs to the company's list" in api.patch(one, change).text
+    assert "belongs to the company's list" in api.patch(code_path, change).text
     change["cost_code"]["parent_id"] = 987654
-    told = api.patch(one, change)
-    assert told.status_code == 422
-    assert told.json()["errors"]["parent_id"] == ["is not a cost code of this project"]
+    refused = api.patch(code_path, change)
+    assert refused.status_code == 422
+    assert refused.json()["errors"]["parent_id"] == ["is not a cost code of this project"]
 
 
 def test_no_list_keeps_deleted_rows(api, project, code_list, made):
@@ -150,8 +150,8 @@ def test_no_list_keeps_deleted_rows(api, project, code_list, made):
 
 
 def test_what_the_company_decides_is_not_changed_on_a_project(api, project, code_list, made):
-    found = copy(api, project, code_list, made["01"]).json()["successes"][0]
-    path = f"cost_codes/{found['id']}"
+    copied = copy(api, project, code_list, made["01"]).json()["successes"][0]
+    path = f"cost_codes/{copied['id']}"
     same = {"project_id": project.pk, "cost_code": {"code": "01", "name": "General"}}
     assert api.patch(path, same).status_code == 200
     other = {"project_id": project.pk, "cost_code": {"name": "Other"}}
@@ -164,9 +164,9 @@ def test_an_erp_integrated_project_is_changed_by_sync_and_copy_only(api, project
     project.use_with_erp = True
     project.save()
     given = {"standard_cost_code_id": made["01"].pk}
-    one = api.post("cost_codes", {"project_id": project.pk, "cost_code": given})
-    assert one.status_code == 422
-    assert "by sync" in one.json()["message"]
+    refused = api.post("cost_codes", {"project_id": project.pk, "cost_code": given})
+    assert refused.status_code == 422
+    assert "by sync" in refused.json()["message"]
     path = f"cost_codes/sync?project_id={project.pk}"
     assert full_codes(api.patch(path, {"updates": [given]}).json()["entities"]) == ["01"]
     assert copy(api, project, code_list).status_code == 201
@@ -195,14 +195,14 @@ def test_a_sync_of_many_codes_takes_few_queries(api, project, code_list, ada):
 def test_strangers_see_nothing_and_readers_change_nothing(
     api, stranger, codes_reader, reader, project, code_list, made
 ):
-    one = copy(api, project, code_list, made["01"]).json()["successes"][0]["id"]
+    code_id = copy(api, project, code_list, made["01"]).json()["successes"][0]["id"]
     scope = f"?project_id={project.pk}"
     lit = {"line_item_type": {"name": "Crane", "csv_import_code": "CR"}}
     calls = [
         ("GET", f"cost_codes{scope}", None),
-        ("GET", f"cost_codes/{one}{scope}", None),
+        ("GET", f"cost_codes/{code_id}{scope}", None),
         ("POST", f"cost_codes{scope}", {"cost_code": {"code": "02"}}),
-        ("PATCH", f"cost_codes/{one}{scope}", {"cost_code": {}}),
+        ("PATCH", f"cost_codes/{code_id}{scope}", {"cost_code": {}}),
         ("PATCH", f"cost_codes/sync{scope}", {"updates": []}),
         ("GET", f"line_item_types{scope}", None),
         ("POST", f"line_item_types{scope}", lit),
@@ -216,7 +216,7 @@ def test_strangers_see_nothing_and_readers_change_nothing(
 
 def test_cost_types_are_written_with_csv_import_code_and_answered_with_code(api, account):
     listed = api.get(f"line_item_types?company_id={account.pk}").json()
-    assert [one["code"] for one in listed] == ["L", "E", "M", "S", "OC", "SVC", "O"]
+    assert [row["code"] for row in listed] == ["L", "E", "M", "S", "OC", "SVC", "O"]
     given = {"name": "Crane", "csv_import_code": "CR", "base_type": "equipment", "origin_id": "T1"}
     made = api.post("line_item_types", {"company_id": account.pk, "line_item_type": given})
     assert made.status_code == 201
@@ -231,8 +231,8 @@ def test_cost_types_are_written_with_csv_import_code_and_answered_with_code(api,
     path = f"line_item_types/{made.json()['id']}"
     changed = api.patch(path, {"line_item_type": {"name": "Cranes"}})
     assert changed.json()["name"] == api.get(path).json()["name"] == "Cranes"
-    found = api.get("line_item_types?filters[origin_id]=T1").json()
-    assert [one["id"] for one in found] == [made.json()["id"]]
+    matches = api.get("line_item_types?filters[origin_id]=T1").json()
+    assert [row["id"] for row in matches] == [made.json()["id"]]
     events = Event.objects.filter(entity="cost_type", subject_id=made.json()["id"])
     assert set(events.values_list("verb", flat=True)) == {"created", "edited", "link"}
 
@@ -251,13 +251,13 @@ def test_what_the_erp_calls_a_cost_type_needs_the_right_to_import_and_is_in_its_
         assert "Can push to accounting" in refused.json()["message"]
     updates = [{"csv_import_code": "CX", "name": "Other", "origin_id": "T2"}, {"id": 999999}]
     rows = clerk.patch("line_item_types/sync", {"updates": updates}).json()
-    assert [list(one["errors"]) for one in rows["errors"]] == [["origin_id"], ["id"]]
+    assert [list(error["errors"]) for error in rows["errors"]] == [["origin_id"], ["id"]]
     for origin in ("T1", "T2", None):
         api.patch(path, {"line_item_type": {"origin_id": origin}})
     same = clerk.patch(path, {"line_item_type": {"origin_id": "", "name": "Cranes"}})
     assert same.status_code == 200
     events = Event.objects.filter(entity="cost_type", subject_id=made.json()["id"]).order_by("pk")
-    assert [(one.verb, one.data.get("changes", {}).get("origin_id")) for one in events] == [
+    assert [(event.verb, event.data.get("changes", {}).get("origin_id")) for event in events] == [
         ("created", None),
         ("link", ["", "T1"]),
         ("link", ["T1", "T2"]),
@@ -266,8 +266,8 @@ def test_what_the_erp_calls_a_cost_type_needs_the_right_to_import_and_is_in_its_
     ]
     linked = {"line_item_type": {"csv_import_code": "CY", "name": "New", "origin_id": "T3"}}
     pk = api.post("line_item_types", linked).json()["id"]
-    told = Event.objects.get(entity="cost_type", subject_id=pk, verb="link")
-    assert (told.data["was"], told.data["erp_id"], told.note) == ("", "T3", "Set over the API")
+    event = Event.objects.get(entity="cost_type", subject_id=pk, verb="link")
+    assert (event.data["was"], event.data["erp_id"], event.note) == ("", "T3", "Set over the API")
 
 
 @pytest.mark.parametrize(
@@ -296,8 +296,11 @@ def test_cost_types_are_synced_row_by_row(api, account):
         {"id": labor["id"], "base_type": "other"},
     ]
     done = api.patch("line_item_types/sync", {"company_id": account.pk, "updates": updates}).json()
-    assert [one["code"] for one in done["entities"]] == ["L", "CR", "CX"]
-    assert [list(one["errors"]) for one in done["errors"]] == [["csv_import_code"], ["base_type"]]
+    assert [cost_type["code"] for cost_type in done["entities"]] == ["L", "CR", "CX"]
+    assert [list(error["errors"]) for error in done["errors"]] == [
+        ["csv_import_code"],
+        ["base_type"],
+    ]
     again = [{"origin_id": "CRN", "name": "Cranes"}]
     api.patch("line_item_types/sync", {"updates": again})
     assert CostType.objects.get(account=account, code="CR").label == "Cranes"
@@ -311,7 +314,7 @@ def test_a_sync_takes_codes_of_several_lists(api, project, code_list, made, acco
     updates = [{"code": code} for code in ("05-100", "01", "11-300", "05", "02-220", "77")]
     done = api.patch(f"cost_codes/sync?project_id={project.pk}", {"updates": updates}).json()
     assert full_codes(done["entities"]) == ["05-100", "01", "11-300", "05", "02-220"]
-    assert [one["code"] for one in done["errors"]] == ["77"]
+    assert [error["code"] for error in done["errors"]] == ["77"]
     listed = api.get(f"cost_codes?project_id={project.pk}&sort=full_code").json()
     assert full_codes(listed) == ["01", "02", "02-220", "05", "05-100", "11", "11-300"]
 

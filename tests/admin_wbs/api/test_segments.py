@@ -29,7 +29,7 @@ def codes_reader(make_service, project):
 
 
 def segments_by_type(api, wbs) -> dict[str, dict]:
-    return {one["type"]: one for one in api.get(f"{wbs}/segments").json()}
+    return {segment["type"]: segment for segment in api.get(f"{wbs}/segments").json()}
 
 
 @pytest.fixture
@@ -46,29 +46,34 @@ def add_item(api, wbs, segment, code, **more):
 def test_the_pattern_names_the_segments_in_order(api, wbs, account):
     (pattern,) = api.get(f"{wbs}/patterns").json()
     assert pattern["id"] == account.pk
-    shown = [(one["type"], one["position"], one["structure"]) for one in pattern["segments"]]
-    assert shown == [("cost_code", 0, "tiered"), ("line_item_type", 1, "flat")]
-    assert {one["delimiter"] for one in pattern["segments"]} == {"."}
-    assert all(one["required"] for one in pattern["segments"])
+    segments = [
+        (segment["type"], segment["position"], segment["structure"])
+        for segment in pattern["segments"]
+    ]
+    assert segments == [("cost_code", 0, "tiered"), ("line_item_type", 1, "flat")]
+    assert {segment["delimiter"] for segment in pattern["segments"]} == {"."}
+    assert all(segment["required"] for segment in pattern["segments"])
 
 
 def test_the_order_is_changed_for_the_company_and_for_one_project(
     api, wbs, project_wbs, project, phase
 ):
-    ids = [one["id"] for one in api.get(f"{wbs}/patterns").json()[0]["segments"]]
+    ids = [segment["id"] for segment in api.get(f"{wbs}/patterns").json()[0]["segments"]]
     assert ids[-1] == phase["id"]
-    turned = [{"segment_id": one, "position": n} for n, one in enumerate(reversed(ids))]
+    turned = [
+        {"segment_id": segment_id, "position": n} for n, segment_id in enumerate(reversed(ids))
+    ]
     put = api("PUT", f"{wbs}/patterns/update_segment_order", {"updated_order": turned})
-    assert [one["id"] for one in put.json()["segments"]] == ids[::-1]
+    assert [segment["id"] for segment in put.json()["segments"]] == ids[::-1]
     missing = api("PUT", f"{wbs}/patterns/update_segment_order", {"updated_order": turned[:1]})
     assert missing.status_code == 422
     add = api("PUT", f"{project_wbs}/patterns/add_segment", {"segment_id": phase["id"]})
-    assert [one["id"] for one in add.json()["segments"]] == ids
+    assert [segment["id"] for segment in add.json()["segments"]] == ids
     order = api("PUT", f"{project_wbs}/patterns/update_segment_order", {"updated_order": turned})
-    assert [one["id"] for one in order.json()["segments"]] == ids[::-1]
+    assert [segment["id"] for segment in order.json()["segments"]] == ids[::-1]
     assert order.json()["id"] == project.pk
     removed = api("PUT", f"{project_wbs}/patterns/remove_segment", {"segment_id": phase["id"]})
-    assert phase["id"] not in [one["id"] for one in removed.json()["segments"]]
+    assert phase["id"] not in [segment["id"] for segment in removed.json()["segments"]]
     needed = api("PUT", f"{project_wbs}/patterns/remove_segment", {"segment_id": ids[0]})
     assert needed.status_code == 422
 
@@ -120,7 +125,7 @@ def test_items_of_a_custom_segment_tell_their_path(api, wbs, phase):
     }
     assert below["path_ids"] == [top.json()["id"], below["id"]]
     path = f"{wbs}/segments/{phase['id']}/segment_items"
-    listed = {one["path_code"]: one["is_parent"] for one in api.get(path).json()}
+    listed = {item["path_code"]: item["is_parent"] for item in api.get(path).json()}
     assert listed == {"A": True, "A-1": False}
     renamed = {"name": "First", "parent_id": top.json()["id"]}
     assert api.patch(f"{path}/{below['id']}", renamed).json()["name"] == "First"
@@ -137,7 +142,7 @@ def test_many_items_are_deleted_with_207_and_switched_with_204(api, wbs, phase):
     off = {"ids": [ids["A"], ids["B"]], "attributes": {"status": "inactive"}}
     assert api.patch(f"{path}/update_all", off).status_code == 204
     inactive = api.get(f"{path}?filters[status]=inactive").json()
-    assert [one["code"] for one in inactive] == ["A", "B"]
+    assert [item["code"] for item in inactive] == ["A", "B"]
     halfway = {"ids": [ids["A"], ids["C"]], "attributes": {"status": "inactive"}}
     assert api.patch(f"{path}/update_all", halfway).status_code == 422
     assert SegmentItem.objects.get(pk=ids["C"]).is_active
@@ -145,8 +150,8 @@ def test_many_items_are_deleted_with_207_and_switched_with_204(api, wbs, phase):
     assert done.status_code == 400
     done = api("DELETE", f"{path}/bulk_destroy", {"ids": [ids["A"], ids["C"], 999999]})
     assert done.status_code == 207
-    assert [one["id"] for one in done.json()["successes"]] == [ids["A"]]
-    assert {one["id"]: one["status"] for one in done.json()["failures"]} == {
+    assert [item["id"] for item in done.json()["successes"]] == [ids["A"]]
+    assert {item["id"]: item["status"] for item in done.json()["failures"]} == {
         ids["C"]: 422,
         999999: 404,
     }
@@ -154,14 +159,14 @@ def test_many_items_are_deleted_with_207_and_switched_with_204(api, wbs, phase):
 
 
 def test_items_of_cost_codes_belong_to_lists(api, wbs, account, ada):
-    found = list_services.create(account=account, name="Residential", by=ada)
-    made = tree(found, ada, "01 General", "01-100 Surveying")
+    code_list = list_services.create(account=account, name="Residential", by=ada)
+    made = tree(code_list, ada, "01 General", "01-100 Surveying")
     segment = segments_by_type(api, wbs)["cost_code"]
     base = f"{wbs}/segments/{segment['id']}"
     assert segment["segment_items_count"] == 2
     assert api.get(f"{base}/lists").json() == [
         {
-            "id": found.pk,
+            "id": code_list.pk,
             "name": "Residential",
             "segment_items_count": 2,
             "erp_integrated": False,
@@ -169,20 +174,20 @@ def test_items_of_cost_codes_belong_to_lists(api, wbs, account, ada):
         }
     ]
     assert api.get(f"{base}/segment_items").status_code == 400
-    items = api.get(f"{base}/segment_items?segment_item_list_id={found.pk}&sort=code").json()
-    assert [one["path_code"] for one in items] == ["01", "01-100"]
+    items = api.get(f"{base}/segment_items?segment_item_list_id={code_list.pk}&sort=code").json()
+    assert [item["path_code"] for item in items] == ["01", "01-100"]
     new = {"code": "200", "name": "Layout", "parent_id": made["01"].pk}
-    posted = api.post(f"{base}/segment_items", {**new, "segment_item_list_id": found.pk})
+    posted = api.post(f"{base}/segment_items", {**new, "segment_item_list_id": code_list.pk})
     assert posted.json()["path_code"] == "01-200"
-    one = f"{base}/segment_items/{posted.json()['id']}"
-    assert api.patch(one, {"code": "300"}).json()["path_code"] == "01-300"
-    assert api.delete(one).status_code == 204
+    item_path = f"{base}/segment_items/{posted.json()['id']}"
+    assert api.patch(item_path, {"code": "300"}).json()["path_code"] == "01-300"
+    assert api.delete(item_path).status_code == 204
 
 
 def test_items_of_cost_types_are_flat(api, wbs, account):
     segment = segments_by_type(api, wbs)["line_item_type"]
     items = f"{wbs}/segments/{segment['id']}/segment_items"
-    assert [one["code"] for one in api.get(items).json()][:2] == ["L", "E"]
+    assert [item["code"] for item in api.get(items).json()][:2] == ["L", "E"]
     made = api.post(items, {"code": "CR", "name": "Crane"})
     assert made.json()["path_codes"] == ["CR"]
     assert api.patch(f"{items}/{made.json()['id']}", {"name": "Cranes"}).json()["name"] == "Cranes"
@@ -191,13 +196,13 @@ def test_items_of_cost_types_are_flat(api, wbs, account):
 
 
 def test_a_project_shows_its_own_structure_and_items(api, project_wbs, wbs, project, account, ada):
-    found = list_services.create(account=account, name="Residential", by=ada)
-    made = tree(found, ada, "01 General", "02 Sitework")
-    body = {"project_id": project.pk, "standard_cost_code_list_id": found.pk}
+    code_list = list_services.create(account=account, name="Residential", by=ada)
+    made = tree(code_list, ada, "01 General", "02 Sitework")
+    body = {"project_id": project.pk, "standard_cost_code_list_id": code_list.pk}
     ids = {"standard_cost_code_ids": [made["02"].pk]}
     api.post("cost_codes/copy_subset_from_standard_list", {**body, **ids})
     (pattern,) = api.get(f"{project_wbs}/patterns").json()
-    assert [one["type"] for one in pattern["segments"]] == ["cost_code", "line_item_type"]
+    assert [segment["type"] for segment in pattern["segments"]] == ["cost_code", "line_item_type"]
     segment = segments_by_type(api, project_wbs)["cost_code"]
     assert segment["segment_items_count"] == 1
     (item,) = api.get(f"{project_wbs}/segments/{segment['id']}/segment_items").json()
@@ -208,21 +213,21 @@ def test_strangers_see_nothing_and_readers_change_nothing(
     api, stranger, codes_reader, reader, wbs, project_wbs, phase
 ):
     item = add_item(api, wbs, phase, "A").json()["id"]
-    one = f"{wbs}/segments/{phase['id']}"
+    segment_path = f"{wbs}/segments/{phase['id']}"
     for method, path, body in [
         ("GET", f"{wbs}/patterns", None),
         ("GET", f"{project_wbs}/patterns", None),
-        ("GET", one, None),
-        ("GET", f"{one}/segment_items/{item}", None),
+        ("GET", segment_path, None),
+        ("GET", f"{segment_path}/segment_items/{item}", None),
         ("PUT", f"{wbs}/patterns/update_segment_order", {"updated_order": []}),
         ("PUT", f"{project_wbs}/patterns/add_segment", {"segment_id": phase["id"]}),
         ("POST", f"{wbs}/segments", {"name": "x"}),
-        ("PATCH", one, {"name": "x"}),
-        ("DELETE", one, None),
-        ("POST", f"{one}/segment_items", {"code": "B", "name": "x"}),
-        ("PATCH", f"{one}/segment_items/{item}", {"name": "x"}),
-        ("DELETE", f"{one}/segment_items/bulk_destroy", {"ids": [item]}),
-        ("PATCH", f"{one}/segment_items/update_all", {"ids": [item]}),
+        ("PATCH", segment_path, {"name": "x"}),
+        ("DELETE", segment_path, None),
+        ("POST", f"{segment_path}/segment_items", {"code": "B", "name": "x"}),
+        ("PATCH", f"{segment_path}/segment_items/{item}", {"name": "x"}),
+        ("DELETE", f"{segment_path}/segment_items/bulk_destroy", {"ids": [item]}),
+        ("PATCH", f"{segment_path}/segment_items/update_all", {"ids": [item]}),
     ]:
         stranger.company = None
         assert stranger(method, path, body).status_code == 404
@@ -246,7 +251,7 @@ def test_codes_of_several_lists_are_switched_and_deleted_in_one_call(api, wbs, a
     ids = [codes["01"].pk for codes in made]
     off = {"ids": ids, "attributes": {"status": "inactive"}}
     assert api.patch(f"{path}/update_all", off).status_code == 204
-    gone = api("DELETE", f"{path}/bulk_destroy", {"ids": ids})
-    assert (gone.status_code, gone.json()["failures"]) == (207, [])
+    deleted = api("DELETE", f"{path}/bulk_destroy", {"ids": ids})
+    assert (deleted.status_code, deleted.json()["failures"]) == (207, [])
     left = CostCode.objects.filter(account=account).values_list("full_code", flat=True)
     assert list(left) == ["02", "02", "02"]

@@ -31,7 +31,8 @@ def test_sub_jobs_are_made_changed_shown_and_deleted(api, project, enabled):
     }  # fmt: skip
     path = f"sub_jobs/{made.json()['id']}?project_id={project.pk}"
     assert api.patch(path, body(project, name="North")).json()["name"] == "North"
-    assert [one["code"] for one in api.get(f"sub_jobs?project_id={project.pk}").json()] == ["N"]
+    listed = api.get(f"sub_jobs?project_id={project.pk}").json()
+    assert [sub_job["code"] for sub_job in listed] == ["N"]
     assert api.delete(path).json()["code"] == "N"
     assert api.get(path).status_code == 404
     verbs = Event.objects.filter(entity="sub_job").order_by("pk").values_list("verb", flat=True)
@@ -69,15 +70,15 @@ def test_sub_jobs_are_synced_row_by_row_and_a_known_one_keeps_its_code(api, proj
         {"id": 999999, "name": "Nobody"},
     ]
     done = api.patch(path, {"updates": updates}).json()
-    assert [one["code"] for one in done["entities"]] == ["N", "S"]
-    assert [list(one["errors"]) for one in done["errors"]] == [["code"], ["id"]]
+    assert [sub_job["code"] for sub_job in done["entities"]] == ["N", "S"]
+    assert [list(error["errors"]) for error in done["errors"]] == [["code"], ["id"]]
     again = [{"origin_id": "J1", "name": "North Tower"}, {"origin_id": "J2", "code": "SO"}]
-    told = api.patch(path, {"updates": again}).json()
-    assert [one["name"] for one in told["entities"]] == ["North Tower"]
-    assert "another system" in told["errors"][0]["errors"]["code"][0]
-    found = api.get(f"sub_jobs?project_id={project.pk}&filters[origin_id]=J2").json()
-    assert [one["code"] for one in found] == ["S"]
-    kept = api.delete(f"sub_jobs/{found[0]['id']}?project_id={project.pk}")
+    synced = api.patch(path, {"updates": again}).json()
+    assert [sub_job["name"] for sub_job in synced["entities"]] == ["North Tower"]
+    assert "another system" in synced["errors"][0]["errors"]["code"][0]
+    matches = api.get(f"sub_jobs?project_id={project.pk}&filters[origin_id]=J2").json()
+    assert [sub_job["code"] for sub_job in matches] == ["S"]
+    kept = api.delete(f"sub_jobs/{matches[0]['id']}?project_id={project.pk}")
     assert kept.status_code == 422
 
 
@@ -96,13 +97,13 @@ def test_what_the_erp_calls_a_sub_job_needs_the_right_to_import_and_is_in_its_hi
     api.patch(f"sub_jobs/{pk}", body(project, origin_id="J1", name="North Tower"))
     api.patch(f"sub_jobs/{pk}", body(project, origin_id=None))
     events = Event.objects.filter(entity="sub_job", subject_id=pk).order_by("pk")
-    assert [(one.verb, one.data.get("changes")) for one in events] == [
+    assert [(event.verb, event.data.get("changes")) for event in events] == [
         ("created", None),
         ("edited", {"name": ["North", "North Tower"]}),
         ("link", {"origin_id": ["", "J1"]}),
         ("unlink", {"origin_id": ["J1", ""]}),
     ]
-    assert {one.data["project_id"] for one in events} == {project.pk}
+    assert {event.data["project_id"] for event in events} == {project.pk}
 
 
 def test_strangers_see_nothing_and_readers_change_nothing(

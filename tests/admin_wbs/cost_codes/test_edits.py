@@ -12,7 +12,7 @@ from admin_wbs.errors import CodeRefused
 from admin_wbs.models import CostCode
 from admin_wbs.projects import cost_codes
 from erp_integrations.models.states import State
-from tests.admin_wbs.cost_codes.test_services import shown, tree
+from tests.admin_wbs.cost_codes.test_services import code_labels, tree
 from tests.factories import CodeListFactory, ProjectFactory
 
 pytestmark = pytest.mark.django_db
@@ -77,7 +77,7 @@ def test_one_edit_and_many_are_refused_for_the_same_reason(
         {"code": [f"cannot be changed. {why}"]},
         {},
     ]
-    assert shown(code_list)[-2:] == ["08 Site", "08-100 Clearing"]
+    assert code_labels(code_list)[-2:] == ["08 Site", "08-100 Clearing"]
 
 
 def test_a_code_that_waits_itself_is_refused_as_a_whole(made, rename):
@@ -90,7 +90,7 @@ def test_a_parent_and_its_child_are_renamed_in_one_call_and_what_is_under_both_f
     made, rename, code_list
 ):
     assert rename({made["01-100"]: "200", made["01"]: "05"}) == [{}, {}]
-    assert shown(code_list) == [
+    assert code_labels(code_list) == [
         *("02 Site", "02-100 Clearing"),
         *("05 General", "05-200 Survey", "05-200-1 Stakes"),
     ]

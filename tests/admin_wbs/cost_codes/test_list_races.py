@@ -26,8 +26,8 @@ def made(account, ada):
 
 
 def pks(made, *, backwards: bool = False) -> list[int]:
-    found = [code.pk for one in made for code in one.values()]
-    return found[::-1] if backwards else found
+    ids = [code.pk for codes in made for code in codes.values()]
+    return ids[::-1] if backwards else ids
 
 
 def test_projects_that_take_codes_of_the_same_lists_do_not_wait_in_a_circle(account, made, ada):
@@ -38,16 +38,16 @@ def test_projects_that_take_codes_of_the_same_lists_do_not_wait_in_a_circle(acco
             pks(made, backwards=backwards), project=project, by=ada
         )
 
-    asked = [take(one, backwards) for one in projects for backwards in (False, True)]
+    asked = [take(project, backwards) for project in projects for backwards in (False, True)]
     assert sorted(at_once(*asked)) == [0, 0, 0, 40, 40, 40]
-    assert [one.cost_codes.count() for one in projects] == [40, 40, 40]
+    assert [project.cost_codes.count() for project in projects] == [40, 40, 40]
 
 
 def test_who_takes_codes_twice_in_one_transaction_never_waits_for_a_list_with_the_project_held(
     account, made, ada
 ):
     project = ProjectFactory.create(account=account)
-    (first, second), other = ([code.pk for code in one.values()][:2] for one in made)
+    (first, second), other = ([code.pk for code in codes.values()][:2] for codes in made)
 
     def twice():
         with transaction.atomic():
@@ -55,8 +55,8 @@ def test_who_takes_codes_twice_in_one_transaction_never_waits_for_a_list_with_th
             return cost_codes.add_of_any(other, project=project, by=ada)
 
     def once():
-        found = next(iter(made[1].values())).list
-        return cost_codes.add_only(found, other, project=project, by=ada)
+        second_list = next(iter(made[1].values())).list
+        return cost_codes.add_only(second_list, other, project=project, by=ada)
 
     def again():
         return cost_codes.add_of_any([second], project=project, by=ada)
@@ -67,15 +67,15 @@ def test_who_takes_codes_twice_in_one_transaction_never_waits_for_a_list_with_th
 
 
 def test_codes_of_two_lists_are_switched_at_once_whichever_list_is_named_first(account, made, ada):
-    found = [next(iter(one.values())).list for one in made]
+    lists = [next(iter(codes.values())).list for codes in made]
 
     def switch(do, first, second):
         return lambda: do(first, pks(made), by=ada, also=[second])
 
     outcomes = at_once(
-        switch(code_services.deactivate, *found),
-        switch(code_services.deactivate, *found[::-1]),
-        switch(code_services.deactivate, *found),
-        switch(code_services.deactivate, *found[::-1]),
+        switch(code_services.deactivate, *lists),
+        switch(code_services.deactivate, *lists[::-1]),
+        switch(code_services.deactivate, *lists),
+        switch(code_services.deactivate, *lists[::-1]),
     )
-    assert sorted(one.done for one in outcomes) == [0, 0, 0, 40]
+    assert sorted(outcome.done for outcome in outcomes) == [0, 0, 0, 40]

@@ -50,7 +50,7 @@ def test_the_first_connection_adopts_the_list_that_awaits_an_erp(account, ada, c
     assert not adopted.awaits_erp
     assert CodeList.objects.count() == 1
     events = Event.objects.filter(subject_id=code_list.pk).order_by("pk")
-    assert [one.verb for one in events if one.entity == list_services.LIST] == [
+    assert [event.verb for event in events if event.entity == list_services.LIST] == [
         "created",
         "became_erp_list",
         "connected",
@@ -74,7 +74,9 @@ def test_without_a_connection_the_erp_list_is_edited_and_the_button_says_why_it_
     steps.tree(code_list, ada, "01 General")
     button = send_to_erp.button(code_list, access_of(ada))
     assert button is not None
-    assert [one.message for one in button.reasons] == ["No ERP is connected to this account yet."]
+    assert [reason.message for reason in button.reasons] == [
+        "No ERP is connected to this account yet."
+    ]
 
 
 def test_a_list_awaiting_an_erp_beside_a_connected_one_is_only_read(account, ada, code_list):

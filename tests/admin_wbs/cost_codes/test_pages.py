@@ -14,7 +14,7 @@ from erp_integrations.models import ActiveConnection, Connection, Item, Request
 from erp_integrations.models.states import State
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership
-from tests.admin_wbs.cost_codes.test_services import shown, tree
+from tests.admin_wbs.cost_codes.test_services import code_labels, tree
 from tests.factories import (
     CodeListFactory,
     ConnectionFactory,
@@ -73,7 +73,7 @@ def rows(answer) -> list[str]:
 
 
 def said(answer) -> list[str]:
-    return [str(one) for one in answer.context["messages"]]
+    return [str(message) for message in answer.context["messages"]]
 
 
 # --- lists ----------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ def test_a_copy_shows_its_counts_first(ada_client, code_list, erp_list, url, ada
     fields["list_seen"] = preview.context["list"].revision
     answer = ada_client.post(url("list_copy", erp_list.pk), fields, follow=True)
     assert said(answer) == ["2 codes were copied from Residential."]
-    assert shown(erp_list) == ["01 General", "01-100 Survey", "02 Site work"]
+    assert code_labels(erp_list) == ["01 General", "01-100 Survey", "02 Site work"]
 
 
 def test_a_copy_of_outdated_counts_is_not_made(ada_client, code_list, erp_list, url, ada):
@@ -147,7 +147,7 @@ def test_a_copy_of_outdated_counts_is_not_made(ada_client, code_list, erp_list, 
     fields = {"source": code_list.pk, "seen": 1, "list_seen": 1}
     answer = ada_client.post(url("list_copy", erp_list.pk), fields)
     assert "changed since you looked" in text(answer)
-    assert not shown(erp_list)
+    assert not code_labels(erp_list)
 
 
 # --- who sees what --------------------------------------------------------------------------
@@ -277,11 +277,11 @@ def test_a_page_of_many_codes_asks_as_often_as_one_of_few(client_of, rita, erp_l
         return len(asked)
 
     CostCode.objects.filter(depth=1).update(erp_state=State.FAILED)
-    before = [count(one) for one in questions]
+    before = [count(question) for question in questions]
     more = [f"02-{n:03} Work {n}" for n in range(40)]
     tree(erp_list, ada, "02 Site", *more, *[f"02-000-{n} Stakes {n}" for n in range(40)])
     CostCode.objects.filter(depth=1).update(erp_state=State.FAILED)
-    assert [count(one) for one in questions] == before
+    assert [count(question) for question in questions] == before
     # Two of them find out whether somebody waits, and why.
     assert max(before) <= 32
 
@@ -356,12 +356,12 @@ def test_ones_own_addition_leaves_the_page_fresh_and_somebody_elses_does_not(
 
 
 def test_nothing_goes_under_a_parent_that_has_been_deleted(ada_client, code_list, url, ada):
-    (gone,) = tree(code_list, ada, "01 General").values()
-    code_services.delete(code_list, [gone.pk], by=ada)
-    fields = {"code": "02", "description": "x", "at": gone.pk}
+    (deleted,) = tree(code_list, ada, "01 General").values()
+    code_services.delete(code_list, [deleted.pk], by=ada)
+    fields = {"code": "02", "description": "x", "at": deleted.pk}
     answer = ada_client.post(url("code_add", code_list.pk), fields)
     assert "has been deleted" in text(answer)
-    assert not shown(code_list)
+    assert not code_labels(code_list)
 
 
 # --- editing --------------------------------------------------------------------------------
@@ -406,7 +406,7 @@ def test_a_code_the_erp_knows_is_locked_with_its_reason(ada_client, erp_list, ur
         assert "The code cannot be changed. The ERP knows it" in html
     fields = {"code": "99", "description": "Conditions", "seen": 1}
     ada_client.post(url("code_edit", made.pk), fields)
-    assert shown(erp_list) == ["01 Conditions"]
+    assert code_labels(erp_list) == ["01 Conditions"]
 
 
 def test_a_waiting_row_says_who_sent_it_and_the_others_stay_editable(
@@ -542,7 +542,7 @@ def test_the_list_of_a_disconnected_erp_is_read_only_and_says_why(ada_client, er
     assert "add-form" not in html
     answer = ada_client.post(url("code_add", erp_list.pk), {"code": "02", "description": "Site"})
     assert "not connected any more" in text(answer)
-    assert shown(erp_list) == ["01 General"]
+    assert code_labels(erp_list) == ["01 General"]
 
 
 def test_a_stale_page_sends_nothing_and_says_so(ada_client, erp_list, url, ada):

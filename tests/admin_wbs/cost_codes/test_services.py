@@ -22,11 +22,11 @@ def tree(code_list, by, *rows):
         [(row.split(" ", 1)[0].split("-"), row.split(" ", 1)[1]) for row in rows],
         by=by,
     )
-    return {one.full_code: one for one in made}
+    return {code.full_code: code for code in made}
 
 
-def shown(code_list):
-    return [str(one) for one in code_list.codes.order_by("sort_path")]
+def code_labels(code_list):
+    return [str(code) for code in code_list.codes.order_by("sort_path")]
 
 
 # --- adding ---------------------------------------------------------------------------------
@@ -58,7 +58,7 @@ def test_siblings_cannot_share_a_code_whatever_its_case(code_list, ada):
 
 def test_children_of_two_parents_may_share_a_code(code_list, ada):
     tree(code_list, ada, "01 General", "02 Site", "01-100 Survey", "02-100 Clearing")
-    assert shown(code_list) == ["01 General", "01-100 Survey", "02 Site", "02-100 Clearing"]
+    assert code_labels(code_list) == ["01 General", "01-100 Survey", "02 Site", "02-100 Clearing"]
 
 
 def test_two_ways_to_one_full_code_are_one_too_many(code_list, ada):
@@ -88,11 +88,11 @@ def test_every_change_counts_in_the_list(code_list, ada):
 
 
 def test_the_list_of_an_erp_that_is_gone_can_only_be_read(account, ada):
-    gone = CodeListFactory.create(
+    disconnected_list = CodeListFactory.create(
         account=account, connection_id=ConnectionFactory.create(account=account).pk
     )
     with pytest.raises(ReadOnly, match="not connected any more"):
-        code_services.add(gone, code="01", description="General", by=ada)
+        code_services.add(disconnected_list, code="01", description="General", by=ada)
 
 
 # --- editing --------------------------------------------------------------------------------
@@ -101,7 +101,7 @@ def test_the_list_of_an_erp_that_is_gone_can_only_be_read(account, ada):
 def test_a_new_code_moves_everything_below(code_list, ada):
     made = tree(code_list, ada, "01 General", "01-100 Survey", "01-100-1 Stakes", "02 Site")
     code_services.edit(made["01"], values={"code": "03"}, seen=1, by=ada)
-    assert shown(code_list) == ["02 Site", "03 General", "03-100 Survey", "03-100-1 Stakes"]
+    assert code_labels(code_list) == ["02 Site", "03 General", "03-100 Survey", "03-100-1 Stakes"]
     assert CostCode.objects.get(description="Stakes").path == ["03", "100", "1"]
 
 
@@ -128,7 +128,7 @@ def test_a_taken_code_changes_nothing(code_list, ada):
     made = tree(code_list, ada, "01 General", "02 Site")
     with pytest.raises(ValidationError, match="02 is taken by Site"):
         code_services.edit(made["01"], values={"code": "02", "description": "x"}, seen=1, by=ada)
-    assert shown(code_list) == ["01 General", "02 Site"]
+    assert code_labels(code_list) == ["01 General", "02 Site"]
 
 
 def test_a_new_code_that_takes_a_code_below_to_a_taken_place_changes_nothing(code_list, ada):
@@ -136,7 +136,7 @@ def test_a_new_code_that_takes_a_code_below_to_a_taken_place_changes_nothing(cod
     code_services.add(code_list, code="02-100", description="Flat", by=ada)
     with pytest.raises(ValidationError, match="would become 02-100, which is taken"):
         code_services.edit(made["01"], values={"code": "02"}, seen=1, by=ada)
-    assert shown(code_list) == ["01 General", "01-100 Survey", "02-100 Flat"]
+    assert code_labels(code_list) == ["01 General", "01-100 Survey", "02-100 Flat"]
 
 
 def test_the_code_of_a_synced_code_stays_and_its_description_may_change(code_list, ada):
@@ -145,7 +145,7 @@ def test_the_code_of_a_synced_code_stays_and_its_description_may_change(code_lis
     with pytest.raises(CodeRefused, match="The ERP knows it"):
         code_services.edit(made["01"], values={"code": "09"}, seen=1, by=ada)
     code_services.edit(made["01"], values={"description": "Conditions"}, seen=1, by=ada)
-    assert shown(code_list) == ["01 Conditions", "01-100 Survey"]
+    assert code_labels(code_list) == ["01 Conditions", "01-100 Survey"]
 
 
 @pytest.mark.parametrize("state", [State.READY, State.QUEUED, State.FAILED])
@@ -163,7 +163,7 @@ def test_a_waiting_code_is_locked_and_the_others_are_not(code_list, ada):
     with pytest.raises((Locked, Stale)):
         code_services.edit(made["01"], values={"description": "x"}, seen=1, by=ada)
     code_services.edit(made["02"], values={"description": "Site work"}, seen=1, by=ada)
-    assert shown(code_list) == ["01 General", "02 Site work"]
+    assert code_labels(code_list) == ["01 General", "02 Site work"]
 
 
 # --- many at once ---------------------------------------------------------------------------
@@ -173,14 +173,14 @@ def test_a_code_with_active_codes_below_stays_active_and_says_why(code_list, ada
     made = tree(code_list, ada, "01 General", "01-100 Survey", "02 Site")
     outcome = code_services.deactivate(code_list, [made["01"].pk, made["02"].pk], by=ada)
     assert outcome.done == 1
-    assert [(one.label, one.why) for one in outcome.refused] == [
+    assert [(row.label, row.why) for row in outcome.refused] == [
         ("01 General", "Codes under it are active. Deactivate these too, or first.")
     ]
 
 
 def test_a_whole_branch_is_deactivated_and_reactivated_in_one_go(code_list, ada):
     made = tree(code_list, ada, "01 General", "01-100 Survey")
-    ids = [one.pk for one in made.values()]
+    ids = [code.pk for code in made.values()]
     assert code_services.deactivate(code_list, ids, by=ada).done == 2
     assert not code_list.codes.filter(is_active=True).exists()
     refused = code_services.reactivate(code_list, [made["01-100"].pk], by=ada)
@@ -192,21 +192,21 @@ def test_only_unused_codes_are_deleted_the_deepest_first(code_list, ada):
     made = tree(code_list, ada, "01 General", "01-100 Survey", "02 Site", "02-100 Clearing", "03 x")
     CostCode.objects.filter(pk=made["02-100"].pk).update(origin_id="9")
     CostCode.objects.filter(pk=made["03"].pk).update(erp_state=State.READY)
-    outcome = code_services.delete(code_list, [one.pk for one in made.values()], by=ada)
+    outcome = code_services.delete(code_list, [code.pk for code in made.values()], by=ada)
     assert outcome.done == 2
-    assert {one.label: one.why.split(".")[0] for one in outcome.refused} == {
+    assert {row.label: row.why.split(".")[0] for row in outcome.refused} == {
         "02 Site": "Codes are under it",
         "02-100 Clearing": "It is synced with the ERP",
         "03 x": "It waits for accounting or is being exported",
     }
-    assert shown(code_list) == ["02 Site", "02-100 Clearing", "03 x"]
+    assert code_labels(code_list) == ["02 Site", "02-100 Clearing", "03 x"]
 
 
 def test_a_code_over_a_locked_one_stays_active(code_list, ada):
     made = tree(code_list, ada, "01 General", "01-100 Survey")
     CostCode.objects.filter(pk=made["01-100"].pk).update(erp_state=State.READY)
-    outcome = code_services.deactivate(code_list, [one.pk for one in made.values()], by=ada)
-    assert (outcome.done, [one.label for one in outcome.refused]) == (
+    outcome = code_services.deactivate(code_list, [code.pk for code in made.values()], by=ada)
+    assert (outcome.done, [row.label for row in outcome.refused]) == (
         0,
         ["01 General", "01-100 Survey"],
     )
@@ -214,9 +214,9 @@ def test_a_code_over_a_locked_one_stays_active(code_list, ada):
 
 def test_a_code_under_a_locked_inactive_one_stays_inactive(code_list, ada):
     made = tree(code_list, ada, "01 General", "01-100 Survey")
-    code_services.deactivate(code_list, [one.pk for one in made.values()], by=ada)
+    code_services.deactivate(code_list, [code.pk for code in made.values()], by=ada)
     CostCode.objects.filter(pk=made["01"].pk).update(erp_state=State.FAILED)
-    outcome = code_services.reactivate(code_list, [one.pk for one in made.values()], by=ada)
+    outcome = code_services.reactivate(code_list, [code.pk for code in made.values()], by=ada)
     assert (outcome.done, len(outcome.refused)) == (0, 2)
 
 
@@ -235,7 +235,7 @@ def test_many_codes_take_no_more_queries_than_few(code_list, ada, act):
     for first in (0, 10):
         rows = [f"{first + n:02} x" for n in range(first + 3)]
         rows += [f"{first + n:02}-{m:02} y" for n in range(first + 3) for m in range(9)]
-        ids = [one.pk for one in tree(code_list, ada, *rows).values()]
+        ids = [code.pk for code in tree(code_list, ada, *rows).values()]
         with CaptureQueriesContext(database) as asked:
             act(code_list, ids, by=ada)
         counts.append(len(asked))

@@ -31,8 +31,8 @@ def add(account, ada, code="DL", label="Direct Labor", base_type="labor"):
 
 def test_an_account_starts_with_seven_cost_types(account):
     default_structure.ensure(account.pk)
-    found = CostType.objects.filter(account=account).in_order()
-    assert [str(one) for one in found] == [
+    cost_types = CostType.objects.filter(account=account).in_order()
+    assert [str(cost_type) for cost_type in cost_types] == [
         "L Labor",
         "E Equipment",
         "M Materials",
@@ -41,7 +41,7 @@ def test_an_account_starts_with_seven_cost_types(account):
         "SVC Professional Services",
         "O Other",
     ]
-    assert {one.base_type for one in found} == set(CostType.Base.values)
+    assert {cost_type.base_type for cost_type in cost_types} == set(CostType.Base.values)
 
 
 def test_the_first_own_cost_type_comes_with_the_defaults(account, ada):
@@ -148,9 +148,9 @@ def test_only_the_erp_list_has_cost_types(account, code_list, of, ada):
 
 
 def test_the_list_of_an_erp_that_is_gone_takes_no_ticks(account, of, ada):
-    gone = CodeListFactory.create(account=account, connection_id=1)
+    disconnected_list = CodeListFactory.create(account=account, connection_id=1)
     with pytest.raises(ReadOnly, match="not connected any more"):
-        code_cost_types.tick(gone, on=[], off=[], by=ada)
+        code_cost_types.tick(disconnected_list, on=[], off=[], by=ada)
 
 
 def test_a_column_is_ticked_for_every_active_code_that_matches(erp_list, code, of, ada):

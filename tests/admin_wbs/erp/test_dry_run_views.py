@@ -56,7 +56,7 @@ def test_the_page_of_a_list_leads_there(client_of, ada, codes, code_list):
 def test_nothing_is_checked_before_an_erp_is_chosen(page, codes):
     answer = page()
     assert "verdict" not in answer.context
-    assert {one.key for one in answer.context["offered"]} == {"simulator", "tryton"}
+    assert {adapter.key for adapter in answer.context["offered"]} == {"simulator", "tryton"}
     assert "verdict" not in page(erp="nobody").context
 
 
@@ -64,12 +64,12 @@ def test_each_code_that_does_not_fit_is_shown_with_each_rule(page, codes):
     answer = page(erp="simulator")
     verdict = answer.context["verdict"]
     assert verdict.checked == 5
-    assert [one.full_code for one in verdict.failing] == ["05", "9" * 21]
+    assert [code.full_code for code in verdict.failing] == ["05", "9" * 21]
     assert verdict.by_rule == {"Description: too long": 2, "Code: too long": 1}
     assert "2 of 5 codes do not fit" in text(answer)
     assert "must be 20 characters or fewer; it has 21." in text(answer)
     only = page(erp="simulator", rule="Code: too long")
-    assert [one.full_code for one in only.context["slice"].rows] == ["9" * 21]
+    assert [code.full_code for code in only.context["slice"].rows] == ["9" * 21]
 
 
 def test_a_list_that_fits_is_told_so(page, codes):
@@ -135,7 +135,7 @@ def test_thousands_of_codes_are_checked_in_few_queries(
         ),
         batch_size=500,
     )
-    simulator = next(one for one in dry_run.offered() if one.key == "simulator")
+    simulator = next(adapter for adapter in dry_run.offered() if adapter.key == "simulator")
     with django_assert_max_num_queries(12):
         assert len(dry_run.check(code_list, simulator).failing) == 3_000
     answer = page(erp="simulator", page="30")

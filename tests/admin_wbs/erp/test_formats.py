@@ -32,16 +32,16 @@ def connection(account: Account, ada: User) -> Connection:
 
 @pytest.fixture
 def erp_list(connection: Connection) -> CodeList:
-    found = list_services.erp_list(connection.account_id)
-    assert found is not None
-    return found
+    code_list = list_services.erp_list(connection.account_id)
+    assert code_list is not None
+    return code_list
 
 
 @pytest.fixture
 def send(account: Account, ada: User) -> Send:
     def click(*codes: CostCode) -> Done:
         access = access_in(account, ada)
-        return sendable.send("cost_code", [one.pk for one in codes], access=access)
+        return sendable.send("cost_code", [code.pk for code in codes], access=access)
 
     return click
 
@@ -64,7 +64,9 @@ def export(connection: Connection, by: User) -> None:
 
 
 def refusals(done: Done) -> dict[str, list[str]]:
-    return {one.label: [problem.message for problem in one.problems] for one in done.refused}
+    return {
+        refusal.label: [problem.message for problem in refusal.problems] for refusal in done.refused
+    }
 
 
 def test_what_is_sent_previewed_and_kept_by_the_erp_is_the_erps_code(
@@ -75,11 +77,11 @@ def test_what_is_sent_previewed_and_kept_by_the_erp_is_the_erps_code(
     below = CostCodeFactory.create(list=erp_list, parent=top, code="300")
     assert send(top, below).refused == ()
     payloads = Item.objects.order_by("depth").values_list("payload", flat=True)
-    assert [one["full_code"] for one in payloads] == ["3", "3.300"]
+    assert [payload["full_code"] for payload in payloads] == ["3", "3.300"]
     export(connection, pat)
-    held = steps.ledger_of(connection).cost_codes()
-    assert [one.key for one in held] == ["3", "3.300"]
-    assert held[1].values["parent"] == str(held[0].id)
+    erp_records = steps.ledger_of(connection).cost_codes()
+    assert [record.key for record in erp_records] == ["3", "3.300"]
+    assert erp_records[1].values["parent"] == str(erp_records[0].id)
     below.refresh_from_db()
     assert (below.full_code, below.origin_code) == ("03-300", "3.300")
 
@@ -150,27 +152,27 @@ def test_two_codes_that_become_one_name_each_other_and_the_others_go(connection,
 
 
 def test_installed_adapters_say_what_they_take():
-    found = {one.key: one for one in sendable.installed_adapters()}
-    assert found["simulator"].label == "Simulator ERP"
-    assert found["simulator"].takes("cost_code")
-    assert found["tryton"].takes("vendor")
-    assert not found["tryton"].takes("project")
+    adapters = {adapter.key: adapter for adapter in sendable.installed_adapters()}
+    assert adapters["simulator"].label == "Simulator ERP"
+    assert adapters["simulator"].takes("cost_code")
+    assert adapters["tryton"].takes("vendor")
+    assert not adapters["tryton"].takes("project")
 
 
 def test_a_list_is_checked_against_an_adapter_that_nobody_has_connected(code_list):
     good = CostCodeFactory.create(list=code_list, code="03")
     long = CostCodeFactory.create(list=code_list, parent=good, code="3" * 18, description="D" * 41)
     ids = [good.pk, long.pk]
-    (found,) = sendable.check_against("cost_code", code_list.account_id, ids, "simulator")
-    assert (found.record_id, found.label) == (long.pk, str(long))
-    assert [(one.field, one.rule, one.limit) for one in found.problems] == [
+    (failure,) = sendable.check_against("cost_code", code_list.account_id, ids, "simulator")
+    assert (failure.record_id, failure.label) == (long.pk, str(long))
+    assert [(problem.field, problem.rule, problem.limit) for problem in failure.problems] == [
         ("full_code", "max_length", "20"),
         ("description", "max_length", "40"),
     ]
-    (found,) = sendable.check_against(
+    (failure,) = sendable.check_against(
         "cost_code", code_list.account_id, [*ids, _tall(code_list).pk], "tryton"
     )
-    assert [one.rule for one in found.problems] == ["max_length"]
+    assert [problem.rule for problem in failure.problems] == ["max_length"]
 
 
 def _tall(code_list: CodeList) -> CostCode:
@@ -187,8 +189,11 @@ def test_companies_are_checked_by_the_adapters_own_rules_too(account):
     good = CompanyFactory.create(account=account)
     bad = CompanyFactory.create(account=account, entity_type="ein", entity_id="99-12")
     ids = [good.pk, bad.pk]
-    (found,) = sendable.check_against("vendor", account.pk, ids, "simulator")
-    assert (found.record_id, [one.field for one in found.problems]) == (bad.pk, ["entity_id"])
+    (failure,) = sendable.check_against("vendor", account.pk, ids, "simulator")
+    assert (failure.record_id, [problem.field for problem in failure.problems]) == (
+        bad.pk,
+        ["entity_id"],
+    )
 
 
 def test_an_adapter_that_is_not_there_is_said(account):
@@ -197,6 +202,6 @@ def test_an_adapter_that_is_not_there_is_said(account):
 
 
 def test_checking_a_long_list_asks_the_database_little(code_list, django_assert_max_num_queries):
-    ids = [one.pk for one in CostCodeFactory.create_batch(60, list=code_list)]
+    ids = [code.pk for code in CostCodeFactory.create_batch(60, list=code_list)]
     with django_assert_max_num_queries(3):
         assert sendable.check_against("cost_code", code_list.account_id, ids, "tryton") == []

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 def pages(client, account):
     answer = client.get(reverse("erp:items", args=[account.pk, "cost-codes"]))
-    return {one.label: one.href for one in answer.context["kinds"]}
+    return {kind.label: kind.href for kind in answer.context["kinds"]}
 
 
 def test_the_cost_types_matrix_opens_beside_the_cost_codes(client_of, ada, account, erp_list):
@@ -37,8 +37,8 @@ def test_whoever_sees_a_link_to_the_matrix_may_open_it(client_of, account, erp_l
         reverse("admin_wbs:list", args=[account.pk, erp_list.pk]),
         reverse("admin_wbs:cost_types", args=[account.pk]),
     ]
-    shown = [client.get(place) for place in places]
-    linked = any(href in page.text for page in shown if page.status_code == 200)
+    responses = [client.get(place) for place in places]
+    linked = any(href in response.text for response in responses if response.status_code == 200)
     assert client.get(href).status_code == (200 if linked else 403)
 
 

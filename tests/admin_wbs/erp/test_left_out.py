@@ -32,9 +32,9 @@ def resend(erp_list, access, **how):
 def test_what_was_rejected_and_not_changed_since_stays_until_it_is_ticked(
     erp_list, rejected, ada, access_of
 ):
-    shown = send_to_erp.button(erp_list, access_of(ada))
-    assert (shown.count, shown.left_out, shown.enabled) == (0, 2, False)
-    assert "2 rejected with a reason and not changed since" in shown.reasons[-1].message
+    button = send_to_erp.button(erp_list, access_of(ada))
+    assert (button.count, button.left_out, button.enabled) == (0, 2, False)
+    assert "2 rejected with a reason and not changed since" in button.reasons[-1].message
     assert resend(erp_list, access_of(ada)).done == 0
     ticked = rejected["01"].pk
     assert resend(erp_list, access_of(ada), ids=[ticked], note="Pat knows").done == 1
@@ -49,8 +49,8 @@ def test_what_was_changed_since_goes_with_the_rest(client_of, erp_list, rejected
         by=ada,
     )
     code_services.add(erp_list, code="04", description="Masonry", by=ada)
-    shown = send_to_erp.button(erp_list, access_of(ada))
-    assert (shown.count, shown.left_out, shown.enabled) == (2, 1, True)
+    button = send_to_erp.button(erp_list, access_of(ada))
+    assert (button.count, button.left_out, button.enabled) == (2, 1, True)
     page = client_of(ada).get(reverse("admin_wbs:list", args=[erp_list.account_id, erp_list.pk]))
     assert "Note for accounting with Re-send" in page.text
     assert resend(erp_list, access_of(ada)).done == 2

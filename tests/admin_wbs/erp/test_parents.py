@@ -66,9 +66,9 @@ class Story:
 
 @pytest.fixture
 def story(code_list, ada, pat) -> Story:
-    found = Story(code_list, ada, pat)
-    found.export_parent()
-    return found
+    story = Story(code_list, ada, pat)
+    story.export_parent()
+    return story
 
 
 def test_a_child_whose_parent_lost_its_link_goes_back_to_waiting_for_it(

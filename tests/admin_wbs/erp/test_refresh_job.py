@@ -60,9 +60,9 @@ def refresh(account, access_of, ada, fetch):
 
     def run() -> Job:
         assert fetch().state == "done"
-        found = erp_list(account)
+        code_list = erp_list(account)
         access = access_of(ada)
-        job = erp_refresh_job.apply(found, access=access, seen=plan_of(found).fingerprint)
+        job = erp_refresh_job.apply(code_list, access=access, seen=plan_of(code_list).fingerprint)
         do_jobs()
         job.refresh_from_db()
         return job
@@ -82,11 +82,11 @@ def test_the_erps_codes_come_in_as_a_tree_and_are_linked(owner, account, fetch, 
     enter(owner, "02 Site", "01 General", "01-100 Survey", "01-200 Permits")
     job = refresh()
     assert (job.state, job.result["text"]) == ("done", "4 added.")
-    found = erp_list(account)
-    assert seen(found) == ["01 General", "01-100 Survey", "01-200 Permits", "02 Site"]
-    assert not found.codes.filter(origin_id="").exists()
-    assert not found.codes.filter(drifted=True).exists()
-    assert found.codes.get(full_code="01-100").parent.full_code == "01"
+    code_list = erp_list(account)
+    assert seen(code_list) == ["01 General", "01-100 Survey", "01-200 Permits", "02 Site"]
+    assert not code_list.codes.filter(origin_id="").exists()
+    assert not code_list.codes.filter(drifted=True).exists()
+    assert code_list.codes.get(full_code="01-100").parent.full_code == "01"
     assert Link.objects.filter(entity="cost_code", ended_at=None).count() == 4
     words = set(Event.objects.filter(entity="cost_code").values_list("verb", flat=True))
     assert words == {"created", "link"}
@@ -173,11 +173,13 @@ def test_a_thousand_codes_come_in_chunk_by_chunk_and_a_dead_workers_chunk_is_not
 ):
     enter(owner, "01 General", *[f"01-{number:04} Work {number}" for number in range(1199)])
     fetch()
-    found = erp_list(account)
-    job = erp_refresh_job.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
+    code_list = erp_list(account)
+    job = erp_refresh_job.apply(
+        code_list, access=access_of(ada), seen=plan_of(code_list).fingerprint
+    )
     run = jobs_run.claim(job.pk)
     erp_refresh_job.apply_step(run)
-    assert CostCode.objects.filter(list=found).count() == 500
+    assert CostCode.objects.filter(list=code_list).count() == 500
     job.refresh_from_db()
     assert (job.done, job.total) == (500, 1200)
     # The worker dies here; another one takes the job up once its lease is over.
@@ -185,7 +187,7 @@ def test_a_thousand_codes_come_in_chunk_by_chunk_and_a_dead_workers_chunk_is_not
     do_jobs()
     job.refresh_from_db()
     assert (job.state, job.result["text"]) == ("done", "1,200 added.")
-    assert CostCode.objects.filter(list=found).exclude(origin_id="").count() == 1200
+    assert CostCode.objects.filter(list=code_list).exclude(origin_id="").count() == 1200
 
 
 def test_a_worker_makes_the_plan_once_a_turn_and_not_in_every_chunk(
@@ -193,16 +195,20 @@ def test_a_worker_makes_the_plan_once_a_turn_and_not_in_every_chunk(
 ):
     enter(owner, *[f"{number:04} Work {number}" for number in range(40)])
     fetch()
-    found = erp_list(account)
+    code_list = erp_list(account)
     made = []
     monkeypatch.setattr(erp_refresh_job, "CHUNK", 5)
-    monkeypatch.setattr(erp_refresh_job, "plan_of", lambda one: made.append(1) or plan_of(one))
-    job = erp_refresh_job.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
+    monkeypatch.setattr(
+        erp_refresh_job, "plan_of", lambda code_list: made.append(1) or plan_of(code_list)
+    )
+    job = erp_refresh_job.apply(
+        code_list, access=access_of(ada), seen=plan_of(code_list).fingerprint
+    )
     made.clear()
     run = jobs_run.claim(job.pk)
     for _ in range(8):
         erp_refresh_job.apply_step(run)
-    assert (len(made), CostCode.objects.filter(list=found).count()) == (1, 40)
+    assert (len(made), CostCode.objects.filter(list=code_list).count()) == (1, 40)
     erp_refresh_job.apply_step(run)
     assert (len(made), run.over) == (2, True)
 
@@ -212,17 +218,19 @@ def test_a_plan_is_made_anew_once_somebody_changes_the_list_between_two_chunks(
 ):
     enter(connection, *[f"{number:02} Work {number}" for number in range(10)])
     fetch()
-    found = erp_list(account)
+    code_list = erp_list(account)
     monkeypatch.setattr(erp_refresh_job, "CHUNK", 5)
-    job = erp_refresh_job.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
+    job = erp_refresh_job.apply(
+        code_list, access=access_of(ada), seen=plan_of(code_list).fingerprint
+    )
     run = jobs_run.claim(job.pk)
     erp_refresh_job.apply_step(run)
-    code_services.add(found, code="07", description="Typed meanwhile", by=ada)
+    code_services.add(code_list, code="07", description="Typed meanwhile", by=ada)
     while not run.over:
         erp_refresh_job.apply_step(run)
     job.refresh_from_db()
     assert job.result["text"] == "9 added, 1 linked."
-    assert found.codes.get(full_code="07").description == "Typed meanwhile"
+    assert code_list.codes.get(full_code="07").description == "Typed meanwhile"
 
 
 def test_codes_fetched_anew_between_two_chunks_stop_the_job(
@@ -230,9 +238,11 @@ def test_codes_fetched_anew_between_two_chunks_stop_the_job(
 ):
     enter(owner, *[f"{number:02} Work {number}" for number in range(10)])
     fetch()
-    found = erp_list(account)
+    code_list = erp_list(account)
     monkeypatch.setattr(erp_refresh_job, "CHUNK", 5)
-    job = erp_refresh_job.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
+    job = erp_refresh_job.apply(
+        code_list, access=access_of(ada), seen=plan_of(code_list).fingerprint
+    )
     run = jobs_run.claim(job.pk)
     erp_refresh_job.apply_step(run)
     rename(owner, "09", name="Changed there")
@@ -242,12 +252,12 @@ def test_codes_fetched_anew_between_two_chunks_stop_the_job(
 
 
 def test_codes_are_neither_added_nor_sent_here(owner, account, access_of, ada):
-    found = erp_list(account)
+    code_list = erp_list(account)
     with pytest.raises(ReadOnly, match="Refresh from ERP"):
-        code_services.add(found, code="01", description="General", by=ada)
-    button = sendable.list_button("cost_code", access_of(ada), found.codes.all())
+        code_services.add(code_list, code="01", description="General", by=ada)
+    button = sendable.list_button("cost_code", access_of(ada), code_list.codes.all())
     assert not button.enabled
-    assert any("owns these records" in one.message for one in button.reasons)
+    assert any("owns these records" in reason.message for reason in button.reasons)
 
 
 # --- where either side makes codes ----------------------------------------------------------
@@ -262,12 +272,12 @@ def test_codes_that_only_the_erp_has_are_offered_and_come_in_linked(connection, 
 def test_a_code_that_reads_the_same_is_linked_and_shows_where_it_differs(
     connection, account, ada, refresh
 ):
-    found = erp_list(account)
-    code_services.add(found, code="01", description="General", by=ada)
-    code_services.add(found, code="02", description="Site work", by=ada)
+    code_list = erp_list(account)
+    code_services.add(code_list, code="01", description="General", by=ada)
+    code_services.add(code_list, code="02", description="Site work", by=ada)
     enter(connection, "01 General", "02 Site")
     assert refresh().result["text"] == "2 linked."
-    drift = dict(found.codes.values_list("full_code", "drifted"))
+    drift = dict(code_list.codes.values_list("full_code", "drifted"))
     assert drift == {"01": False, "02": True}
 
 
@@ -283,8 +293,8 @@ def test_nothing_of_ours_is_changed_or_made_inactive(connection, account, ada, r
 def test_a_code_that_waits_for_accounting_is_left_to_accounting(
     connection, account, ada, access_of, refresh
 ):
-    found = erp_list(account)
-    code = code_services.add(found, code="01", description="General", by=ada)
+    code_list = erp_list(account)
+    code = code_services.add(code_list, code="01", description="General", by=ada)
     assert sendable.send("cost_code", [code.pk], access=access_of(ada)).done == 1
     enter(connection, "01 General", "01-100 Survey")
     job = refresh()
@@ -302,19 +312,21 @@ def test_a_plan_that_changed_since_it_was_looked_at_is_not_applied(
 ):
     enter(owner, "01 General")
     fetch()
-    found = erp_list(account)
-    looked_at = plan_of(found).fingerprint
+    code_list = erp_list(account)
+    looked_at = plan_of(code_list).fingerprint
     enter(owner, "02 Site")
     fetch()
     with pytest.raises(Stale):
-        erp_refresh_job.apply(found, access=access_of(ada), seen=looked_at)
+        erp_refresh_job.apply(code_list, access=access_of(ada), seen=looked_at)
 
 
 def test_a_job_stops_where_the_erps_codes_were_fetched_anew(owner, account, fetch, access_of, ada):
     enter(owner, "01 General")
     fetch()
-    found = erp_list(account)
-    job = erp_refresh_job.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
+    code_list = erp_list(account)
+    job = erp_refresh_job.apply(
+        code_list, access=access_of(ada), seen=plan_of(code_list).fingerprint
+    )
     enter(owner, "02 Site")
     fetch_and_keep(account)
     do_jobs()
@@ -342,7 +354,7 @@ def test_what_cannot_be_a_code_here_is_left_with_its_reason():
     def row(number: int, code: str, **data: object) -> ErpRow:
         return ErpRow(str(number), code, {"full_code": code, "description": "x", **data})
 
-    found = codes_of_erp(
+    codes = codes_of_erp(
         [
             row(1, "01"),
             row(2, "01-1", parent="1"),
@@ -355,13 +367,13 @@ def test_what_cannot_be_a_code_here_is_left_with_its_reason():
             row(10, "08", is_active=False),
         ]
     )
-    assert [one.path for one in found[:2]] == [("01",), ("01", "1")]
-    assert "does not have" in found[2].problem
-    assert found[3].problem
-    assert found[4].problem
-    assert "31 characters" in found[5].problem
-    assert "no description" in found[6].problem
-    assert (found[7].path, found[7].is_active) == (("08", "100"), False)
+    assert [code.path for code in codes[:2]] == [("01",), ("01", "1")]
+    assert "does not have" in codes[2].problem
+    assert codes[3].problem
+    assert codes[4].problem
+    assert "31 characters" in codes[5].problem
+    assert "no description" in codes[6].problem
+    assert (codes[7].path, codes[7].is_active) == (("08", "100"), False)
 
 
 def test_a_code_of_six_tiers_is_left(owner, account, fetch):
@@ -373,11 +385,11 @@ def test_a_code_of_six_tiers_is_left(owner, account, fetch):
 
 def test_a_real_worker_fetches_and_applies(owner, worker, account, access_of, ada):
     enter(owner, "01 General", "01-100 Survey")
-    found = erp_list(account)
-    wait_for(erp_refresh_job.fetch(found, access=access_of(ada)))
-    plan = plan_of(found)
-    wait_for(erp_refresh_job.apply(found, access=access_of(ada), seen=plan.fingerprint))
-    assert seen(found) == ["01 General", "01-100 Survey"]
+    code_list = erp_list(account)
+    wait_for(erp_refresh_job.fetch(code_list, access=access_of(ada)))
+    plan = plan_of(code_list)
+    wait_for(erp_refresh_job.apply(code_list, access=access_of(ada), seen=plan.fingerprint))
+    assert seen(code_list) == ["01 General", "01-100 Survey"]
 
 
 def wait_for(job: Job) -> None:

@@ -29,9 +29,9 @@ def to(account):
 
 
 def fingerprint(page: str) -> str:
-    found = re.search(r'name="seen" value="(\w+)"', page)
-    assert found
-    return found[1]
+    match = re.search(r'name="seen" value="(\w+)"', page)
+    assert match
+    return match[1]
 
 
 def test_the_list_of_an_erp_that_owns_the_codes_offers_a_refresh_and_says_why(

@@ -53,9 +53,9 @@ def test_a_click_sends_every_code_and_accounting_sees_them_parents_first(
 
 def test_once_sent_the_button_says_re_send_and_why_it_is_disabled(erp_list, made, ada, access_of):
     steps.send(erp_list, access_of(ada))
-    shown = button(erp_list, ada, access_of)
-    assert (shown.label, shown.enabled, shown.waiting) == ("Re-send to ERP", False, 5)
-    assert "all 5 are waiting for accounting" in shown.reasons[0].message
+    resend = button(erp_list, ada, access_of)
+    assert (resend.label, resend.enabled, resend.waiting) == ("Re-send to ERP", False, 5)
+    assert "all 5 are waiting for accounting" in resend.reasons[0].message
 
 
 def test_an_empty_list_says_so(erp_list, ada, access_of):
@@ -97,7 +97,7 @@ def test_a_code_that_breaks_a_rule_is_named_with_it_and_the_others_go(
     code_services.edit(made["02-200"], values={"description": "x" * 60}, seen=1, by=ada)
     done = steps.send(erp_list, access_of(ada))
     assert done.done == 4
-    assert [(one.label[:6], one.problems[0].rule) for one in done.refused] == [
+    assert [(refusal.label[:6], refusal.problems[0].rule) for refusal in done.refused] == [
         ("02-200", "max_length")
     ]
 
@@ -106,7 +106,7 @@ def test_what_is_under_a_code_that_cannot_go_stays_with_that_reason(erp_list, ma
     code_services.edit(made["01"], values={"description": "x" * 60}, seen=1, by=ada)
     done = steps.send(erp_list, access_of(ada))
     assert done.done == 2
-    why = {one.label.split()[0]: one.problems[0].message for one in done.refused}
+    why = {refusal.label.split()[0]: refusal.problems[0].message for refusal in done.refused}
     assert why["01-100"].startswith("A code above it cannot be sent: Description must be")
     assert set(why) == {"01", "01-100", "01-100-1"}
 
@@ -151,7 +151,7 @@ def test_everything_arrives_as_a_tree(connection, erp_list, made, ada, pat, acce
         ("02-200", "Clearing"),
         ("01-100-1", "Stakes"),
     ]
-    assert all(one.origin_id for one in erp_list.codes.all())
+    assert all(code.origin_id for code in erp_list.codes.all())
 
 
 def test_a_code_without_an_account_stays_and_the_others_go(erp_list, made, ada, pat, access_of):
@@ -204,8 +204,8 @@ def test_why_a_code_high_up_cannot_be_sent_is_said_once_however_deep_a_code_is(
 ):
     steps.tree(erp_list, ada, f"01 {'Long ' * 40}", "01-100 Survey", "01-100-1 Stakes")
     done = steps.send(erp_list, access_of(ada))
-    by_label = {one.label[:8]: one.problems for one in done.refused}
-    (why,) = {one.message for one in by_label["01-100 S"] + by_label["01-100-1"]}
+    by_label = {refusal.label[:8]: refusal.problems for refusal in done.refused}
+    (why,) = {problem.message for problem in by_label["01-100 S"] + by_label["01-100-1"]}
     assert why.startswith("A code above it cannot be sent: Description must be")
     assert why.count("above it") == 1
 

@@ -30,9 +30,9 @@ def synced(account, connection, ada):
     made = tree(erp_list(account), ada, *rows)
     enter(connection, *rows)
     page = fetch_and_keep(account)
-    wanted = {made[one.erp_code].pk: one.erp_id for one in page.records}
+    wanted = {made[record.erp_code].pk: record.erp_id for record in page.records}
     assert len(sendable.link_existing(account.pk, "cost_code", wanted, by=ada)) == 4
-    return {code: CostCode.objects.get(pk=one.pk) for code, one in made.items()}
+    return {code: CostCode.objects.get(pk=code_row.pk) for code, code_row in made.items()}
 
 
 def unlink(code, by, **more):
@@ -46,9 +46,9 @@ def test_an_unlinked_code_that_is_sent_again_is_linked_at_accept(
 ):
     before = synced["02"].origin_id
     unlink(synced["02"], ada)
-    found = erp_list(account)
+    code_list = erp_list(account)
     done = send_to_erp.send(
-        found, access=access_of(ada), seen=found.revision, ids=[synced["02"].pk]
+        code_list, access=access_of(ada), seen=code_list.revision, ids=[synced["02"].pk]
     )
     assert done.done == 1
     item = Item.objects.get(record_id=synced["02"].pk)
@@ -79,7 +79,7 @@ def test_a_code_is_not_unlinked_without_the_linked_codes_under_it(synced, ada):
 
 def test_an_unlinked_code_that_nothing_uses_is_deleted(synced, ada):
     assert unlink(synced["01"], ada, with_below=True, delete=True) == 3
-    assert [str(one) for one in CostCode.objects.all()] == ["02 Site"]
+    assert [str(code) for code in CostCode.objects.all()] == ["02 Site"]
 
 
 def test_a_code_on_a_project_is_unlinked_and_not_deleted(synced, project, account, ada):
@@ -129,7 +129,11 @@ def test_the_codes_of_an_erp_that_owns_them_can_be_unlinked_and_deleted(synced, 
 def test_of_records_only_free_ones_are_linked_to_what_is_free(synced, account, ada, connection):
     enter(connection, "05 Late")
     fetch_and_keep(account)
-    row = next(one for one in sendable.erp_records(account.pk, "cost_code") if one.erp_code == "05")
+    row = next(
+        record
+        for record in sendable.erp_records(account.pk, "cost_code")
+        if record.erp_code == "05"
+    )
     new = code_services.add(erp_list(account), code="05", description="Late", by=ada)
     taken = {synced["02"].pk: row.erp_id, new.pk: synced["01"].origin_id}
     assert sendable.link_existing(account.pk, "cost_code", taken, by=ada) == []
@@ -168,13 +172,13 @@ def test_only_account_admins_unlink(synced, account, client_of, sam, address):
     Membership.objects.filter(user=sam).update(admin=Level.ADMIN)
     client = client_of(sam)
     code = synced["02"]
-    shown = client.get(reverse("admin_wbs:code", args=[account.pk, code.pk])).content.decode()
-    assert "Unlink from ERP" not in shown
+    page = client.get(reverse("admin_wbs:code", args=[account.pk, code.pk])).content.decode()
+    assert "Unlink from ERP" not in page
     assert client.get(address(code)).status_code == 403
     assert client.post(address(code), {"reason": "x", "seen": 1}).status_code == 403
 
 
 def test_the_button_is_on_the_page_of_a_synced_code(synced, account, client_of, ada, address):
     client = client_of(ada)
-    shown = client.get(reverse("admin_wbs:code", args=[account.pk, synced["02"].pk]))
-    assert address(synced["02"]) in shown.content.decode()
+    response = client.get(reverse("admin_wbs:code", args=[account.pk, synced["02"].pk]))
+    assert address(synced["02"]) in response.content.decode()

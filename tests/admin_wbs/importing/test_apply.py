@@ -34,25 +34,27 @@ def upload(account, ada, code_list):
     return start
 
 
-def confirm(one: CodeImport) -> apply.Result:
-    return apply.confirm(one, seen=uploads.plan_of(one).fingerprint, by=one.by)
+def confirm(code_import: CodeImport) -> apply.Result:
+    return apply.confirm(
+        code_import, seen=uploads.plan_of(code_import).fingerprint, by=code_import.by
+    )
 
 
-def shown(code_list):
-    return [str(one) for one in code_list.codes.order_by("sort_path")]
+def code_labels(code_list):
+    return [str(code) for code in code_list.codes.order_by("sort_path")]
 
 
-def states(one: CodeImport) -> list[State]:
-    return [row.state for row in uploads.plan_of(one).rows]
+def states(code_import: CodeImport) -> list[State]:
+    return [row.state for row in uploads.plan_of(code_import).rows]
 
 
 def test_new_changed_and_unchanged_rows_are_told_apart(upload, code_list, ada):
     code_services.add_many(code_list, [(["01"], "General"), (["02"], "Site")], by=ada)
-    one = upload("Code,Description\n01,General\n02,Site work\n03,Concrete\n")
-    assert states(one) == [State.UNCHANGED, State.CHANGED, State.NEW]
-    assert uploads.plan_of(one).rows[1].reason == "Was “Site”."
-    assert confirm(one).counts == {"created": 1, "changed": 1, "unchanged": 1, "errors": 0}
-    assert shown(code_list) == ["01 General", "02 Site work", "03 Concrete"]
+    code_import = upload("Code,Description\n01,General\n02,Site work\n03,Concrete\n")
+    assert states(code_import) == [State.UNCHANGED, State.CHANGED, State.NEW]
+    assert uploads.plan_of(code_import).rows[1].reason == "Was “Site”."
+    assert confirm(code_import).counts == {"created": 1, "changed": 1, "unchanged": 1, "errors": 0}
+    assert code_labels(code_list) == ["01 General", "02 Site work", "03 Concrete"]
 
 
 def test_a_changed_description_is_a_new_revision_with_its_event(upload, code_list, ada):
@@ -66,28 +68,28 @@ def test_a_changed_description_is_a_new_revision_with_its_event(upload, code_lis
 
 def test_parents_may_stand_behind_their_children(upload, code_list):
     confirm(upload("Code,Description\n01-100,Survey\n01,General\n"))
-    assert shown(code_list) == ["01 General", "01-100 Survey"]
+    assert code_labels(code_list) == ["01 General", "01-100 Survey"]
 
 
 def test_a_parent_may_be_in_the_list_already(upload, code_list, ada):
     code_services.add(code_list, code="A", description="Shell", by=ada)
     confirm(upload("Code,Description\na-10,Walls\n"))
-    assert shown(code_list) == ["A Shell", "A-10 Walls"]
+    assert code_labels(code_list) == ["A Shell", "A-10 Walls"]
 
 
 def test_an_orphan_names_its_missing_parent_and_the_fix(upload, code_list):
-    one = upload("Code,Description\n01,General\n02-100-1,Stakes\n")
-    (row,) = uploads.plan_of(one).of_state(State.ERROR)
+    code_import = upload("Code,Description\n01,General\n02-100-1,Stakes\n")
+    (row,) = uploads.plan_of(code_import).of_state(State.ERROR)
     assert row.reason == (
         "Its parent 02-100 is missing. Every code needs a row of its own: add one for 02-100."
     )
-    confirm(one)
-    assert shown(code_list) == ["01 General"]
+    confirm(code_import)
+    assert code_labels(code_list) == ["01 General"]
 
 
 def test_what_stands_under_a_row_with_an_error_waits_with_it(upload):
-    one = upload("Code,Description\n01,\n01-1,a\n01-1-1,b\n")
-    assert [row.reason for row in uploads.plan_of(one).rows[1:]] == [
+    code_import = upload("Code,Description\n01,\n01-1,a\n01-1-1,b\n")
+    assert [row.reason for row in uploads.plan_of(code_import).rows[1:]] == [
         "Its parent 01, on line 2, has an error.",
         "Its parent 01-1, on line 3, has an error.",
     ]
@@ -95,9 +97,9 @@ def test_what_stands_under_a_row_with_an_error_waits_with_it(upload):
 
 def test_a_full_code_of_other_tiers_is_taken(upload, code_list, ada):
     code_services.add_many(code_list, [(["01"], "General"), (["01", "100"], "Survey")], by=ada)
-    one = upload("Cost Code Level 1,Description\n01-100,Flat\n")
+    code_import = upload("Cost Code Level 1,Description\n01-100,Flat\n")
     assert "01-100 is taken: the list has it in the tiers 01 + 100." in (
-        uploads.plan_of(one).rows[0].reason
+        uploads.plan_of(code_import).rows[0].reason
     )
 
 
@@ -105,10 +107,10 @@ def test_a_code_that_waits_for_accounting_keeps_its_description(upload, code_lis
     (code,) = code_services.add_many(code_list, [(["01"], "General")], by=ada)
     CostCode.objects.filter(pk=code.pk).update(erp_state=ItemState.READY.value)
     assert states(upload("Code,Description\n01,General\n")) == [State.UNCHANGED]
-    one = upload("Code,Description\n01,Overhead\n02,Site\n")
-    assert "waits for accounting" in uploads.plan_of(one).rows[0].reason
-    confirm(one)
-    assert shown(code_list) == ["01 General", "02 Site"]
+    code_import = upload("Code,Description\n01,Overhead\n02,Site\n")
+    assert "waits for accounting" in uploads.plan_of(code_import).rows[0].reason
+    confirm(code_import)
+    assert code_labels(code_list) == ["01 General", "02 Site"]
     with pytest.raises(Locked):
         code_services.store_descriptions(code_list, {code.pk: "x"}, by=ada)
 
@@ -116,39 +118,39 @@ def test_a_code_that_waits_for_accounting_keeps_its_description(upload, code_lis
 def test_an_import_never_deletes_and_says_what_it_did(upload, code_list, ada):
     code_services.add(code_list, code="99", description="Old", by=ada)
     confirm(upload(GOOD))
-    assert shown(code_list) == ["01 General", "01-100 Survey", "99 Old"]
+    assert code_labels(code_list) == ["01 General", "01-100 Survey", "99 Old"]
     event = Event.objects.get(verb="codes imported")
     assert (event.actor, event.data["created"], event.data["file"]) == (ada, 2, "codes.csv")
 
 
 def test_a_list_that_changed_since_the_preview_is_not_imported_into(upload, code_list, ada):
-    one = upload(GOOD)
-    seen = uploads.plan_of(one).fingerprint
+    code_import = upload(GOOD)
+    seen = uploads.plan_of(code_import).fingerprint
     code_services.add(code_list, code="01", description="Somebody else's", by=ada)
     with pytest.raises(Changed):
-        apply.confirm(one, seen=seen, by=ada)
-    one.refresh_from_db()
-    assert one.confirmed_at is None
-    assert shown(code_list) == ["01 Somebody else's"]
-    confirm(one)
-    assert shown(code_list) == ["01 General", "01-100 Survey"]
+        apply.confirm(code_import, seen=seen, by=ada)
+    code_import.refresh_from_db()
+    assert code_import.confirmed_at is None
+    assert code_labels(code_list) == ["01 Somebody else's"]
+    confirm(code_import)
+    assert code_labels(code_list) == ["01 General", "01-100 Survey"]
 
 
 def test_a_second_confirmation_does_nothing(upload, code_list):
-    one = upload(GOOD)
-    confirm(one)
+    code_import = upload(GOOD)
+    confirm(code_import)
     with pytest.raises(AlreadyConfirmed):
-        apply.confirm(one, seen="", by=one.by)
+        apply.confirm(code_import, seen="", by=code_import.by)
     assert code_list.codes.count() == 2
 
 
 def test_a_list_of_an_erp_that_is_gone_takes_no_import(upload, account):
-    gone = CodeListFactory.create(
+    disconnected_list = CodeListFactory.create(
         account=account, connection_id=ConnectionFactory.create(account=account).pk
     )
     with pytest.raises(ReadOnly, match="not connected any more"):
-        confirm(upload(GOOD, gone))
-    assert not gone.codes.exists()
+        confirm(upload(GOOD, disconnected_list))
+    assert not disconnected_list.codes.exists()
 
 
 def test_a_row_more_is_no_statement_more(upload, code_list, account, ada):
@@ -157,9 +159,9 @@ def test_a_row_more_is_no_statement_more(upload, code_list, account, ada):
         rows = [["-".join(path), text] for path, text in invented(count)]
         text = io.StringIO()
         csv.writer(text).writerows([["Code", "Description"], *rows])
-        one = upload(text.getvalue(), to)
+        code_import = upload(text.getvalue(), to)
         with CaptureQueriesContext(connection) as seen:
-            assert confirm(one).created == count
+            assert confirm(code_import).created == count
         return len(seen)
 
     # SQLite takes some seventy rows per statement.

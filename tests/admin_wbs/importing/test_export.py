@@ -46,32 +46,32 @@ def trees(draw) -> list[tuple[list[str], str]]:
     return rows
 
 
-def tree(found: CodeList) -> list[tuple[list[str], str]]:
-    return list(found.codes.order_by("sort_path", "pk").values_list("path", "description"))
+def tree(code_list: CodeList) -> list[tuple[list[str], str]]:
+    return list(code_list.codes.order_by("sort_path", "pk").values_list("path", "description"))
 
 
-def plan_of(content: bytes, found: CodeList) -> planning.Plan:
+def plan_of(content: bytes, code_list: CodeList) -> planning.Plan:
     table = read(content)
     layout = columns.recognized(table.header)
-    return planning.make(found, table.lines, layout, header=table.header, delimiter="-")
+    return planning.make(code_list, table.lines, layout, header=table.header, delimiter="-")
 
 
-def files_of(found: CodeList) -> list[bytes]:
-    return ["".join(export.as_csv(found)).encode(), export.as_workbook(found)]
+def files_of(code_list: CodeList) -> list[bytes]:
+    return ["".join(export.as_csv(code_list)).encode(), export.as_workbook(code_list)]
 
 
 class RoundTrip(HypothesisTestCase, TestCase):
     @settings(max_examples=40, deadline=None)
     @given(trees())
     def test_an_exported_list_imports_back_to_the_same_list(self, rows):
-        user, found = UserFactory.create(), CodeListFactory.create()
-        code_services.add_many(found, rows, by=user)
-        for content in files_of(found):
-            again = plan_of(content, found)
+        user, code_list = UserFactory.create(), CodeListFactory.create()
+        code_services.add_many(code_list, rows, by=user)
+        for content in files_of(code_list):
+            again = plan_of(content, code_list)
             assert again.counts == {State.UNCHANGED: len(rows)}, again.refused
-            empty = CodeListFactory.create(account=found.account)
+            empty = CodeListFactory.create(account=code_list.account)
             apply.import_plan(plan_of(content, empty), empty, file_name="x", by=user)
-            assert tree(empty) == tree(found)
+            assert tree(empty) == tree(code_list)
 
 
 @pytest.mark.django_db

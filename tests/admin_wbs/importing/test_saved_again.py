@@ -17,7 +17,7 @@ DESCRIPTIONS = ("General", "d" * 255, "d" * 256, "O’Hara’s", "=A1", "two\nli
 
 @pytest.mark.django_db
 def test_every_imported_code_can_be_saved_again_as_it_is(account, ada):
-    found = CodeListFactory.create(account=account)
+    code_list = CodeListFactory.create(account=account)
     cells = [
         f'"{code}{number}","{text}"' if code.isalnum() and len(code) < 30 else f'"{code}","{text}"'
         for number, text in enumerate(DESCRIPTIONS)
@@ -25,10 +25,10 @@ def test_every_imported_code_can_be_saved_again_as_it_is(account, ada):
     ]
     table = read("\n".join(["Code,Description", *cells]).encode())
     layout = columns.recognized(table.header)
-    plan = planning.make(found, table.lines, layout, header=table.header, delimiter="")
+    plan = planning.make(code_list, table.lines, layout, header=table.header, delimiter="")
     assert plan.refused
-    apply.import_plan(plan, found, file_name="codes.csv", by=ada)
-    stored = list(found.codes.all())
+    apply.import_plan(plan, code_list, file_name="codes.csv", by=ada)
+    stored = list(code_list.codes.all())
     assert len(stored) > len(DESCRIPTIONS)
     for code in stored:
         form = CodeForm({"code": code.code, "description": code.description})

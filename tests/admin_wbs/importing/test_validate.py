@@ -42,8 +42,8 @@ def problems(text: str, delimiter: str | None = None) -> dict[int, str]:
     ],
 )
 def test_a_layout_is_recognized_by_its_heading(heading, name, tiers):
-    found = columns.recognized(heading.split(","))
-    assert (found.name, found.tiers) == (name, tiers)
+    layout = columns.recognized(heading.split(","))
+    assert (layout.name, layout.tiers) == (name, tiers)
 
 
 @pytest.mark.parametrize(
@@ -133,10 +133,10 @@ def test_a_cell_that_begins_like_a_formula_is_text():
 
 
 def test_a_level_that_is_missing_in_between_is_named():
-    found = problems(
+    refused = problems(
         "Cost Code Level 1,Cost Code Level 2,Cost Code Level 3,Description\n01,,5,a\n,,7,b\n,,,c\n"
     )
-    assert found == {
+    assert refused == {
         2: "Cost Code Level 2 is missing above 5.",
         3: "Cost Code Level 1 is missing above 7. Cost Code Level 2 is missing above 7.",
         4: "Cost Code Level 1 is missing.",
@@ -156,15 +156,15 @@ def test_the_same_row_again_is_refused_and_the_first_taken():
 
 
 def test_siblings_that_share_a_code_are_both_refused():
-    found = problems("Code,Description\nA1,Piles\na1,Walls\n")
-    assert "A1 is also on line 3" in found[2]
-    assert "a1 is also on line 2" in found[3]
+    refused = problems("Code,Description\nA1,Piles\na1,Walls\n")
+    assert "A1 is also on line 3" in refused[2]
+    assert "a1 is also on line 2" in refused[3]
 
 
 def test_one_full_code_in_two_ways_is_refused():
-    found = problems("Cost Code Level 1,Cost Code Level 2,Description\n01,,a\n01,1,b\n01-1,,c\n")
-    assert set(found) == {3, 4}
-    assert "01-1 is also on line 3, split into other tiers" in found[4]
+    refused = problems("Cost Code Level 1,Cost Code Level 2,Description\n01,,a\n01,1,b\n01-1,,c\n")
+    assert set(refused) == {3, 4}
+    assert "01-1 is also on line 3, split into other tiers" in refused[4]
 
 
 CUMULATIVE = "Cost Code Level 1,Cost Code Level 2,Cost Code Level 3,Description\nA,,,a\n" + "".join(
@@ -173,10 +173,10 @@ CUMULATIVE = "Cost Code Level 1,Cost Code Level 2,Cost Code Level 3,Description\
 
 
 def test_where_codes_repeat_their_parents_a_cycle_is_found():
-    found = problems(CUMULATIVE + "A,A1,A,again\nA1,,,top\nA1,A,,below\n")
-    assert found[43] == "A would be above itself."
-    assert "in another place" in found[44]
-    assert found[45] == "A is under A1 here and above it on line 3."
+    refused = problems(CUMULATIVE + "A,A1,A,again\nA1,,,top\nA1,A,,below\n")
+    assert refused[43] == "A would be above itself."
+    assert "in another place" in refused[44]
+    assert refused[45] == "A is under A1 here and above it on line 3."
     assert "in another place on line" in problems(CUMULATIVE + "B,,,b\nB,A1,,moved\n")[44]
 
 

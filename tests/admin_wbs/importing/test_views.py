@@ -144,13 +144,13 @@ def test_the_list_is_downloaded_as_csv_and_as_a_workbook(client_of, ada, account
 
 
 def test_the_list_of_an_erp_that_is_gone_says_why_it_takes_no_file(upload, client_of, ada, account):
-    gone = CodeListFactory.create(
+    disconnected_list = CodeListFactory.create(
         account=account, connection_id=ConnectionFactory.create(account=account).pk
     )
-    assert "not connected any more" in upload(ada, GOOD, to=gone).content.decode()
-    starter = reverse("admin_wbs:starter", args=[account.pk, gone.pk])
+    assert "not connected any more" in upload(ada, GOOD, to=disconnected_list).content.decode()
+    starter = reverse("admin_wbs:starter", args=[account.pk, disconnected_list.pk])
     assert "not connected any more" in client_of(ada).post(starter, follow=True).content.decode()
-    page = client_of(ada).get(reverse("admin_wbs:list", args=[account.pk, gone.pk]))
+    page = client_of(ada).get(reverse("admin_wbs:list", args=[account.pk, disconnected_list.pk]))
     assert "Import is disabled" in page.content.decode()
     assert not CodeImport.objects.exists()
 

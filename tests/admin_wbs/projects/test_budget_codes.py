@@ -41,21 +41,21 @@ def ours(account, phase) -> object:
 @pytest.fixture
 def used(account, ours, phase, ada) -> dict[str, object]:
     """Every item of the one budget code of the project."""
-    found = list_services.create(account=account, name="Residential", by=ada)
-    tree(found, ada, "01 General", "01-100 Surveying", "02 Sitework")
-    cost_codes.add_matching(found, "", project=ours, by=ada)
+    code_list = list_services.create(account=account, name="Residential", by=ada)
+    tree(code_list, ada, "01 General", "01-100 Surveying", "02 Sitework")
+    cost_codes.add_matching(code_list, "", project=ours, by=ada)
     top = segment_items.add(phase, code="A", description="Shell", by=ada)
-    one = {
+    items = {
         "cost_code": ours.cost_codes.get(cost_code__full_code="01-100"),
         "cost_type": CostType.objects.get(account=account, code="L"),
         "sub_job": sub_jobs.add(ours, code="N", name="North", by=ada),
         "custom": segment_items.add(phase, code="1", description="Walls", by=ada, parent=top),
     }
     kinds = dict(Segment.objects.filter(account=account).values_list("kind", "pk"))
-    row = WbsCodeRow([(kinds[kind], item.pk) for kind, item in one.items()])
+    row = WbsCodeRow([(kinds[kind], item.pk) for kind, item in items.items()])
     budget_codes.store(ours, [row], by=ada)
     assert row.errors == {}
-    return {**one, "top": top}
+    return {**items, "top": top}
 
 
 def test_a_budget_code_has_an_item_of_every_kind_of_segment(ours, used):
@@ -67,43 +67,44 @@ def test_a_cost_code_is_not_taken_off_the_project(ours, used, ada):
     ids = [row.cost_code_id for row in ours.cost_codes.all()]
     outcome = cost_codes.remove(ids, project=ours, by=ada)
     assert outcome.done == 1
-    assert [one.label for one in outcome.refused] == ["01 General", "01-100 Surveying"]
+    assert [row.label for row in outcome.refused] == ["01 General", "01-100 Surveying"]
     assert outcome.refused[1].why == f"1 budget code uses it: 1 of {ours}."
 
 
 def test_a_cost_type_keeps_its_code_and_stays(used, ada, access_of):
-    one = used["cost_type"]
+    cost_type = used["cost_type"]
     with pytest.raises(SegmentRefused, match=USED):
-        cost_type_services.change(one, values={"code": "LB"}, by=ada)
+        cost_type_services.change(cost_type, values={"code": "LB"}, by=ada)
     assert (
-        cost_type_services.change(one, values={"label": "Own Labor"}, by=ada).label == "Own Labor"
+        cost_type_services.change(cost_type, values={"label": "Own Labor"}, by=ada).label
+        == "Own Labor"
     )
-    row = ValueRow({"code": "LB"}, pk=one.pk)
+    row = ValueRow({"code": "LB"}, pk=cost_type.pk)
     bulk_cost_type_services.store([row], access=access_of(ada))
     assert USED in row.errors["code"][0]
-    CostType.objects.filter(pk=one.pk).update(is_default=False)
+    CostType.objects.filter(pk=cost_type.pk).update(is_default=False)
     with pytest.raises(SegmentRefused, match="1 budget code uses it: 1 of "):
-        cost_type_services.delete(one, by=ada)
+        cost_type_services.delete(cost_type, by=ada)
 
 
 def test_a_sub_job_keeps_its_code_and_is_only_deactivated(ours, used, ada, access_of):
-    one = used["sub_job"]
+    sub_job = used["sub_job"]
     with pytest.raises(SegmentRefused, match=USED):
-        sub_jobs.change(one, values={"code": "NO"}, seen=one.revision, by=ada)
-    row = ValueRow({"code": "NO"}, pk=one.pk)
+        sub_jobs.change(sub_job, values={"code": "NO"}, seen=sub_job.revision, by=ada)
+    row = ValueRow({"code": "NO"}, pk=sub_job.pk)
     sub_jobs_bulk.store(ours, [row], access=access_of(ada))
     assert USED in row.errors["code"][0]
     with pytest.raises(SegmentRefused, match=rf"1 of {ours}\. Deactivate it instead"):
-        sub_jobs.delete(one, by=ada)
-    assert not sub_jobs.switch(one, active=False, by=ada).is_active
+        sub_jobs.delete(sub_job, by=ada)
+    assert not sub_jobs.switch(sub_job, active=False, by=ada).is_active
 
 
 def test_an_item_of_a_custom_segment_keeps_its_code_and_so_does_what_is_above(
     ours, phase, used, ada
 ):
-    for one in (used["custom"], used["top"]):
+    for item in (used["custom"], used["top"]):
         with pytest.raises(SegmentRefused, match="a budget code uses it"):
-            segment_items.edit(one, values={"code": "Z"}, seen=one.revision, by=ada)
+            segment_items.edit(item, values={"code": "Z"}, seen=item.revision, by=ada)
     outcome = segment_items.delete(phase, [used["custom"].pk], by=ada)
     why = f"1 budget code uses it: 1 of {ours}. Deactivate it instead."
     assert (outcome.done, outcome.refused[0].why) == (0, why)

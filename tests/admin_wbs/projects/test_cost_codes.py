@@ -93,10 +93,10 @@ def test_lists_are_offered_that_are_available_and_the_erps(account, connection, 
     list_services.create(account=account, name="Residential", by=ada)
     list_services.create(account=account, name="Old", by=ada, for_new_projects=False)
     list_services.change(erp_list(account), values={"for_new_projects": False}, by=ada)
-    names = [one.name for one in cost_codes.offered_lists(project)]
+    names = [code_list.name for code_list in cost_codes.offered_lists(project)]
     assert names == ["Simulator Standard Cost Codes", "Residential"]
     project.use_with_erp = False
-    assert [one.name for one in cost_codes.offered_lists(project)] == ["Residential"]
+    assert [code_list.name for code_list in cost_codes.offered_lists(project)] == ["Residential"]
 
 
 # --- in use ---------------------------------------------------------------------------------
@@ -177,9 +177,9 @@ def done(job: Job) -> Job:
 
 
 def test_a_refresh_brings_in_synced_active_codes_only(account, synced, project, access_of, ada):
-    found = erp_list(account)
-    code_services.add(found, code="03", description="Not sent yet", by=ada)
-    code_services.deactivate(found, [synced["02-100"].pk], by=ada)
+    code_list = erp_list(account)
+    code_services.add(code_list, code="03", description="Not sent yet", by=ada)
+    code_services.deactivate(code_list, [synced["02-100"].pk], by=ada)
     job = done(refresh_job.refresh(access=access_of(ada, project)))
     assert job.result["text"] == "4 cost codes added."
     assert on(project) == ["01", "01-100", "01-200", "02"]
@@ -280,14 +280,14 @@ def test_reading_shows_the_codes_and_no_button(
     client = client_of(sam)
     assert client.get(to("codes")).status_code == 403
     member = Membership.objects.get(user=sam)
-    held = ProjectMembership.objects.filter(membership=member, project=project)
-    held.update(admin=Level.READ_ONLY)
+    project_access = ProjectMembership.objects.filter(membership=member, project=project)
+    project_access.update(admin=Level.READ_ONLY)
     page = client.get(to("codes")).content.decode()
     assert "01-100" in page
     assert "Cost Codes from Company" not in page
     for name in ("add", "remove", "refresh"):
         assert client.post(to(name)).status_code == 403
-    held.update(admin=Level.ADMIN)
+    project_access.update(admin=Level.ADMIN)
     assert client.get(to("add")).status_code == 200
 
 
@@ -316,7 +316,7 @@ def test_a_list_that_is_not_offered_is_said_and_nothing_is_added(
     foreign = list_services.create(account=other_account, name="Not Ours", by=ada)
     client = client_of(ada)
     for given in (str(foreign.pk), "nonsense"):
-        told = client.post(to("add"), {"list": given, "ids": [made["01"].pk]}, follow=True)
-        assert told.redirect_chain == [(to("add"), 302)]
-        assert "That list is not available to this project." in told.text
+        response = client.post(to("add"), {"list": given, "ids": [made["01"].pk]}, follow=True)
+        assert response.redirect_chain == [(to("add"), 302)]
+        assert "That list is not available to this project." in response.text
     assert not ProjectCostCode.objects.exists()

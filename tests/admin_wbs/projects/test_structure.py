@@ -34,7 +34,7 @@ def at(account, ours):
 
 
 def names(project):
-    return [one.name for one in default_structure.of_project(project)]
+    return [segment.name for segment in default_structure.of_project(project)]
 
 
 def text(answer):
@@ -44,7 +44,7 @@ def text(answer):
 def test_the_order_changes_on_the_project_and_nowhere_else(ours, account, phase, ada):
     project_structure.move(ours, phase, step=-1, by=ada)
     assert names(ours) == ["Cost Code", "Phase", "Cost Type"]
-    company = [one.name for one in Segment.objects.structure(account.pk)]
+    company = [segment.name for segment in Segment.objects.structure(account.pk)]
     assert company == names(ProjectFactory.create(account=account))
     assert company == ["Cost Code", "Cost Type", "Phase"]
     event = Event.objects.get(entity="project_structure")
@@ -99,8 +99,8 @@ def test_the_page_shows_the_projects_order_with_counts(client_of, ada, ours, acc
     code = CostCodeFactory.create(list__account=account)
     ours.cost_codes.create(cost_code=code)
     answer = client_of(ada).get(at("project_wbs"))
-    shown = {row.segment.name: row.items for row in answer.context["rows"]}
-    assert shown == {"Cost Code": 1, "Cost Type": 7, "Phase": 0}
+    counts = {row.segment.name: row.items for row in answer.context["rows"]}
+    assert counts == {"Cost Code": 1, "Cost Type": 7, "Phase": 0}
     assert at("project_codes") in text(answer)
     assert "company&rsquo;s structure" in text(answer)
 

@@ -94,41 +94,41 @@ def test_missing_and_too_long_values_are_named(add):
 
 
 def test_a_change_is_told_in_the_history(add, ada):
-    one = add("1", "Garage")
-    sub_jobs.change(one, values={"code": "2", "name": "Garage"}, seen=1, by=ada)
+    sub_job = add("1", "Garage")
+    sub_jobs.change(sub_job, values={"code": "2", "name": "Garage"}, seen=1, by=ada)
     event = Event.objects.get(entity="sub_job", verb="edited")
     assert event.data["changes"] == {"code": ["1", "2"]}
 
 
 def test_a_change_on_top_of_somebody_elses_is_refused(add, ada):
-    one = add("1", "Garage")
-    sub_jobs.change(one, values={"name": "Parking"}, seen=1, by=ada)
+    sub_job = add("1", "Garage")
+    sub_jobs.change(sub_job, values={"name": "Parking"}, seen=1, by=ada)
     with pytest.raises(StaleItem):
-        sub_jobs.change(one, values={"name": "Tower"}, seen=1, by=ada)
+        sub_jobs.change(sub_job, values={"name": "Tower"}, seen=1, by=ada)
 
 
 def test_what_another_system_knows_keeps_its_code_and_is_not_deleted(add, ada):
-    one = add("1", "Garage")
-    SubJob.objects.filter(pk=one.pk).update(origin_id="J-1")
+    sub_job = add("1", "Garage")
+    SubJob.objects.filter(pk=sub_job.pk).update(origin_id="J-1")
     with pytest.raises(SegmentRefused, match="known to another system"):
-        sub_jobs.change(one, values={"code": "2"}, seen=1, by=ada)
+        sub_jobs.change(sub_job, values={"code": "2"}, seen=1, by=ada)
     with pytest.raises(SegmentRefused, match="Deactivate it instead"):
-        sub_jobs.delete(one, by=ada)
-    assert not sub_jobs.switch(one, active=False, by=ada).is_active
+        sub_jobs.delete(sub_job, by=ada)
+    assert not sub_jobs.switch(sub_job, active=False, by=ada).is_active
 
 
 def test_a_deleted_sub_job_is_gone_and_said_to_be(add, ada):
-    one = add("1", "Garage")
-    sub_jobs.delete(one, by=ada)
+    sub_job = add("1", "Garage")
+    sub_jobs.delete(sub_job, by=ada)
     with pytest.raises(SegmentRefused, match="has been deleted"):
-        sub_jobs.switch(one, active=False, by=ada)
+        sub_jobs.switch(sub_job, active=False, by=ada)
 
 
 def test_a_segment_with_sub_jobs_stays_in_the_structure(project, segment, ada, add):
-    one = add("1", "Garage")
+    sub_job = add("1", "Garage")
     with pytest.raises(SegmentRefused, match="The project has 1 sub job"):
         project_structure.remove(project, segment, by=ada)
-    sub_jobs.delete(one, by=ada)
+    sub_jobs.delete(sub_job, by=ada)
     project_structure.remove(project, segment, by=ada)
     assert segment not in default_structure.of_project(project)
 
@@ -141,28 +141,28 @@ def test_an_admin_of_the_project_adds_edits_deactivates_and_deletes(
 ):
     client = client_of(person(account, project, Level.ADMIN))
     client.post(at("sub_jobs"), {"code": "1", "name": "Garage"})
-    one = SubJob.objects.get(project=project)
-    edit = {"code": "1", "name": "Parking", "seen": one.revision}
-    assert client.post(at("sub_job", one.pk), edit).status_code == 302
-    client.post(at("sub_job_switch", one.pk), {"active": "0"})
-    one.refresh_from_db()
-    assert (one.name, one.is_active) == ("Parking", False)
-    client.post(at("sub_job_switch", one.pk), {"active": "1"})
-    one.refresh_from_db()
-    assert one.is_active
-    assert "Delete sub job?" in text(client.get(at("sub_job_delete", one.pk)))
-    client.post(at("sub_job_delete", one.pk))
+    sub_job = SubJob.objects.get(project=project)
+    edit = {"code": "1", "name": "Parking", "seen": sub_job.revision}
+    assert client.post(at("sub_job", sub_job.pk), edit).status_code == 302
+    client.post(at("sub_job_switch", sub_job.pk), {"active": "0"})
+    sub_job.refresh_from_db()
+    assert (sub_job.name, sub_job.is_active) == ("Parking", False)
+    client.post(at("sub_job_switch", sub_job.pk), {"active": "1"})
+    sub_job.refresh_from_db()
+    assert sub_job.is_active
+    assert "Delete sub job?" in text(client.get(at("sub_job_delete", sub_job.pk)))
+    client.post(at("sub_job_delete", sub_job.pk))
     assert not SubJob.objects.exists()
 
 
 def test_a_reader_sees_them_and_changes_nothing(client_of, account, project, at, add):
-    one = add("1", "Garage")
+    sub_job = add("1", "Garage")
     client = client_of(person(account, project, Level.READ_ONLY))
-    shown = text(client.get(at("sub_jobs"))).split('id="content"')[1]
-    assert "Garage" in shown
-    assert 'method="post"' not in shown
-    posts = [at("sub_jobs"), at("sub_job", one.pk), at("sub_job_switch", one.pk)]
-    posts += [at("sub_job_delete", one.pk), at("project_structure")]
+    page = text(client.get(at("sub_jobs"))).split('id="content"')[1]
+    assert "Garage" in page
+    assert 'method="post"' not in page
+    posts = [at("sub_jobs"), at("sub_job", sub_job.pk), at("sub_job_switch", sub_job.pk)]
+    posts += [at("sub_job_delete", sub_job.pk), at("project_structure")]
     assert {client.post(path).status_code for path in posts} == {403}
 
 

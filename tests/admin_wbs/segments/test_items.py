@@ -33,7 +33,7 @@ def add(ada):
     return made
 
 
-def shown(segment):
+def full_codes(segment):
     return [item.full_code for item in segment.items.order_by("sort_path")]
 
 
@@ -41,7 +41,7 @@ def test_items_of_a_tiered_segment_stand_under_each_other(phase, add):
     first = add(phase, "10")
     add(phase, "2")
     add(phase, "100", parent=first)
-    assert shown(phase) == ["2", "10", "10-100"]
+    assert full_codes(phase) == ["2", "10", "10-100"]
 
 
 def test_a_flat_segment_has_no_tiers(crew, add):
@@ -89,7 +89,7 @@ def test_a_new_code_moves_everything_below(phase, add, ada):
     first = add(phase, "1")
     add(phase, "9", parent=add(phase, "5", parent=first))
     segment_items.edit(first, values={"code": "3"}, seen=1, by=ada)
-    assert shown(phase) == ["3", "3-5", "3-5-9"]
+    assert full_codes(phase) == ["3", "3-5", "3-5-9"]
 
 
 def test_an_edit_says_what_changed(phase, add, ada):
@@ -112,7 +112,7 @@ def test_a_taken_code_changes_nothing(phase, add, ada):
     item = add(phase, "2")
     with pytest.raises(ValidationError, match="1 is taken"):
         segment_items.edit(item, values={"code": "1"}, seen=1, by=ada)
-    assert shown(phase) == ["1", "2"]
+    assert full_codes(phase) == ["1", "2"]
 
 
 def test_an_item_stays_active_while_items_under_it_are(phase, add, ada):
@@ -138,4 +138,4 @@ def test_items_are_deleted_with_what_is_under_them_or_not_at_all(phase, add, ada
 def test_items_of_another_segment_are_left_alone(phase, crew, add, ada):
     item = add(crew, "1")
     assert segment_items.delete(phase, [item.pk], by=ada).done == 0
-    assert shown(crew) == ["1"]
+    assert full_codes(crew) == ["1"]

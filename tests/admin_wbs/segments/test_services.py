@@ -28,11 +28,11 @@ def add(account, ada, name="Phase", **more):
 
 
 def names(account):
-    return [one.name for one in Segment.objects.structure(account.pk)]
+    return [segment.name for segment in Segment.objects.structure(account.pk)]
 
 
 def of_project(project):
-    return [one.name for one in default_structure.of_project(project)]
+    return [segment.name for segment in default_structure.of_project(project)]
 
 
 # --- what every account starts with ---------------------------------------------------------
@@ -41,8 +41,11 @@ def of_project(project):
 def test_an_account_starts_with_three_segments_of_which_two_are_in_the_structure(account):
     default_structure.ensure(account.pk)
     default_structure.ensure(account.pk)
-    found = Segment.objects.filter(account=account).in_order()
-    assert [(one.name, one.tiered, one.is_required, one.is_enabled) for one in found] == [
+    segments = Segment.objects.filter(account=account).in_order()
+    assert [
+        (segment.name, segment.tiered, segment.is_required, segment.is_enabled)
+        for segment in segments
+    ] == [
         ("Cost Code", True, True, True),
         ("Cost Type", False, True, True),
         ("Sub Job", False, False, False),
@@ -50,8 +53,8 @@ def test_an_account_starts_with_three_segments_of_which_two_are_in_the_structure
 
 
 def test_two_accounts_have_segments_of_their_own(account, other_account):
-    for one in (account, other_account):
-        default_structure.ensure(one.pk)
+    for owner in (account, other_account):
+        default_structure.ensure(owner.pk)
     assert names(account) == names(other_account) == ["Cost Code", "Cost Type"]
 
 

@@ -329,8 +329,8 @@ def test_a_save_changes_only_what_this_person_changed(admin, erp_list, labor, ad
     page = at("matrix", erp_list.pk)
     admin.post(page, {"was": "", "ticks": [first, second]})
     CodeCostType.objects.filter(code=codes[1]).delete()  # Somebody else, after the page was opened.
-    shown = {"was": f"{first} {second}", "ticks": [second, third]}
-    assert "Saved 2 changes." in text(admin.post(page, shown, follow=True))
+    submitted = {"was": f"{first} {second}", "ticks": [second, third]}
+    assert "Saved 2 changes." in text(admin.post(page, submitted, follow=True))
     assert set(CodeCostType.objects.values_list("code", flat=True)) == {codes[2].pk}
 
 

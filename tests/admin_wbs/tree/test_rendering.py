@@ -36,8 +36,10 @@ def test_a_sibling_lies_outside(path, code, other):
 
 
 @given(CODES, CODES)
-def test_two_codes_share_a_place_only_if_they_differ_in_case_alone(one, other):
-    assert (sort_path([one]) == sort_path([other])) == (one.casefold() == other.casefold())
+def test_two_codes_share_a_place_only_if_they_differ_in_case_alone(code, other_code):
+    assert (sort_path([code]) == sort_path([other_code])) == (
+        code.casefold() == other_code.casefold()
+    )
 
 
 @given(PATHS)

@@ -17,7 +17,7 @@ from admin_wbs.cost_codes import services as code_services
 from admin_wbs.models import CodeList
 from erp_integrations.models import Item
 from erpbridge.access.levels import Level
-from tests.admin_wbs.cost_codes.test_services import shown, tree
+from tests.admin_wbs.cost_codes.test_services import code_labels, tree
 from tests.browser.routes import to_cost_codes
 from tests.browser.test_main_job import log_in
 from tests.erp_integrations import steps
@@ -128,7 +128,7 @@ def test_codes_are_typed_by_keyboard_alone(opened, erp_list):
         expect(page.get_by_role("textbox", name="Code", exact=True)).to_be_focused()
     expect(page.get_by_role("button", name="Send to ERP (3)")).to_be_enabled()
     expect(page.get_by_role("navigation", name="Tree of cost codes")).to_contain_text("Concrete")
-    assert shown(erp_list) == ["01 General", "02 Site", "03 Concrete"]
+    assert code_labels(erp_list) == ["01 General", "02 Site", "03 Concrete"]
     page.get_by_role("button", name="Send to ERP (3)").click()
     page.wait_for_url("**/requests/**")
     assert Item.objects.count() == 3
@@ -177,7 +177,7 @@ def test_a_branch_opens_where_it_stands_and_takes_codes_under_the_selected_one(
     page.get_by_role("textbox", name="Description", exact=True).fill("Stakes")
     page.keyboard.press("Tab")
     expect(branch.get_by_text("Stakes")).to_be_visible()
-    assert "01-100-1 Stakes" in shown(code_list_of_three)
+    assert "01-100-1 Stakes" in code_labels(code_list_of_three)
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ def test_a_row_is_edited_in_place_saved_with_enter_and_left_with_escape(opened, 
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="Edit 02 Site work")).to_be_focused()
     expect(page.locator("#said")).to_contain_text("02 Site work was saved.")
-    assert shown(code_list_of_three)[-1] == "02 Site work"
+    assert code_labels(code_list_of_three)[-1] == "02 Site work"
 
 
 CLICK_AS_SOON_AS_IT_IS_THERE = """id => new MutationObserver((_, observer) => {
