@@ -31,29 +31,32 @@ def person(account: Account, *types: str, **fields) -> Membership:
 
 def can_approve(membership: Membership, project: Project) -> bool:
     """What the policy answers, in the account or on the project."""
-    scopes = [policy.load(membership.user, membership.account, one) for one in (None, project)]
+    scopes = [
+        policy.load(membership.user, membership.account, scope_project)
+        for scope_project in (None, project)
+    ]
     return any(scope.can("items.accept", entity) for scope in scopes for entity in TYPES)
 
 
 def test_whoever_is_called_an_approver_can_approve_and_nobody_else(account, project):
     levels = (Level.NONE, Level.READ_ONLY, Level.STANDARD, Level.ADMIN)
     directory = (Level.NONE, Level.ADMIN)
-    told = {}
+    answers = {}
     for flag, here, there, types, admin in product(
         (True, False), levels, levels, ((), TYPES[:1]), directory
     ):
         made = person(account, *types, erp_integrations=here, directory=admin)
         Membership.objects.filter(pk=made.pk).update(can_push_to_accounting=flag)
         ProjectMembershipFactory.create(membership=made, project=project, erp_integrations=there)
-        found = Membership.objects.get(pk=made.pk)
-        told[flag, here, there, types == (), admin] = (
-            found.approving.possible,
-            can_approve(found, project),
+        reloaded = Membership.objects.get(pk=made.pk)
+        answers[flag, here, there, types == (), admin] = (
+            reloaded.approving.possible,
+            can_approve(reloaded, project),
         )
         if flag:
-            assert found.approving.possible != bool(found.approving.missing)
-    assert [case for case, (said, true) in told.items() if said != true] == []
-    assert {true for _said, true in told.values()} == {True, False}
+            assert reloaded.approving.possible != bool(reloaded.approving.missing)
+    assert [case for case, (said, true) in answers.items() if said != true] == []
+    assert {true for _said, true in answers.values()} == {True, False}
 
 
 @pytest.mark.parametrize(

@@ -165,8 +165,8 @@ def test_what_was_signed_for_something_else_is_no_link(invited, olgas):
 
 
 def test_the_empty_nonce_of_a_joined_person_lets_nobody_in_again(olga, olgas):
-    held = Membership.objects.get(user=olga)
-    assert olgas.post(join_path(held)).status_code == 410
+    membership = Membership.objects.get(user=olga)
+    assert olgas.post(join_path(membership)).status_code == 410
 
 
 def test_a_link_names_its_membership(invited, olgas, account):

@@ -210,8 +210,8 @@ def test_levels_of_projects_are_saved_from_the_table(client_of, ada, sam, projec
         "seen": seen_on(client, url_of("person_projects")),
         "project": [project.pk, second.pk],
     }
-    for one in (project, second):
-        values |= {f"project-{one.pk}-{tool}": level for tool, level in LEVELS.items()}
+    for edited in (project, second):
+        values |= {f"project-{edited.pk}-{tool}": level for tool, level in LEVELS.items()}
     answer = client.post(url_of("person_projects"), values, follow=True)
     assert "Saved; 2 projects changed." in answer.text
     levels = Membership.objects.get(user=sam).projects.values_list("directory", "erp_integrations")
@@ -244,8 +244,10 @@ def test_everybody_sees_the_projects_open_to_them(client_of, ada, sam, account, 
 
 
 def test_an_admin_of_the_project_configures_it(client_of, account, project, url_of):
-    held = ProjectMembershipFactory(project=project, membership__account=account, admin=Level.ADMIN)
-    client = client_of(held.membership.user)
+    on_project = ProjectMembershipFactory(
+        project=project, membership__account=account, admin=Level.ADMIN
+    )
+    client = client_of(on_project.membership.user)
     assert url_of("project_settings") in client.get(url_of("projects")).text
     values = {"name": "Pier 8", "number": "1042", "is_active": "on"}
     answer = client.post(url_of("project_settings"), values, follow=True)
@@ -293,7 +295,7 @@ BAD = {
 def test_bad_input_never_breaks_a_page(client_of, ada, url_of, name, field, value):
     good = LEVELS | {"email": "a@example.com", "name": "N", "number": "1", "job_title": "J"}
     body = {
-        key: one.encode("utf-8", "surrogatepass") for key, one in (good | {field: value}).items()
+        key: text.encode("utf-8", "surrogatepass") for key, text in (good | {field: value}).items()
     }
     assert client_of(ada).post(url_of(name), body).status_code in {200, 302}
 
@@ -316,7 +318,10 @@ def test_bad_queries_never_break_a_list(client_of, ada, url_of, name, query):
         ("people", {"account_id": HUGE}),
         ("person", {"membership_id": HUGE}),
         ("project_settings", {"project_id": HUGE}),
-        *(("person", {"membership_id": one}) for one in (0, 2**63 - 1, 2**63, 2**63 + 1)),
+        *(
+            ("person", {"membership_id": membership_id})
+            for membership_id in (0, 2**63 - 1, 2**63, 2**63 + 1)
+        ),
         ("project_settings", {"project_id": 2**63}),
         ("people", {"account_id": 2**63}),
     ],
@@ -351,12 +356,12 @@ def test_a_list_costs_the_same_with_many_rows(request, client_of, account, url_o
     client = client_of(person)
     few = queries(client, url_of(name))
     for _ in range(12):
-        held = ProjectMembershipFactory(
+        project_membership = ProjectMembershipFactory(
             membership__account=account, project__account=account, directory=Level.STANDARD
         )
         ProjectMembershipFactory(
             membership=Membership.objects.get(user=person, account=account),
-            project=held.project,
+            project=project_membership.project,
             admin=Level.ADMIN,
         )
     assert queries(client, url_of(name)) == few

@@ -102,10 +102,11 @@ def test_the_history_tells_whether_somebody_new_was_invited_or_somebody_known_as
     ).membership
     given = {"changes": {"Directory": ["", "Read Only"], "Job title": ["", "Estimator"]}}
     for membership, verb in ((known, people_services.ASKED), (fresh, people_services.INVITED)):
-        told = [
-            (one.verb, one.data, one.actor) for one in people_services.history(membership, most=5)
+        events = [
+            (event.verb, event.data, event.actor)
+            for event in people_services.history(membership, most=5)
         ]
-        assert told == [(verb, {}, by_ada.user), (people_services.ADDED, given, by_ada.user)]
+        assert events == [(verb, {}, by_ada.user), (people_services.ADDED, given, by_ada.user)]
 
 
 def test_nobody_is_added_twice(by_ada, sam):
@@ -208,9 +209,9 @@ def test_a_refused_approver_part_saves_nothing_of_the_rest(account, bea, sam):
 
 
 def test_the_privilege_cannot_die_out(by_ada, ada, bea):
-    gone = Approver(can_push_to_accounting=False, erp_digest=True, rights={})
+    no_approver = Approver(can_push_to_accounting=False, erp_digest=True, rights={})
     with pytest.raises(ValidationError, match="Nobody could grant"):
-        save(of(ada), by=by_ada, approver=gone)
+        save(of(ada), by=by_ada, approver=no_approver)
     assert of(ada).can_push_to_accounting
 
 
@@ -222,11 +223,11 @@ def test_the_second_of_two_admins_is_told_who_was_first_and_nothing_is_lost(
 ):
     opened = digest(person_state(of(sam)))
     save(of(sam), by=policy.load(bea.user, account), job_title="Clerk")
-    with pytest.raises(Stale) as told:
+    with pytest.raises(Stale) as stale:
         save(of(sam), by=by_ada, seen=opened, job_title="Boss")
-    assert told.value.latest.actor == bea.user
+    assert stale.value.latest.actor == bea.user
     assert of(sam).job_title == "Clerk"
-    save(of(sam), by=by_ada, seen=told.value.now, job_title="Boss")
+    save(of(sam), by=by_ada, seen=stale.value.now, job_title="Boss")
     assert of(sam).job_title == "Boss"
 
 
@@ -249,7 +250,7 @@ def set_levels(membership, levels, *, by, seen=None):
     projects = [project for project in levels if project.account_id == by.account.pk]
     return people_services.set_project_levels(
         membership.pk,
-        levels={project.pk: held for project, held in levels.items()},
+        levels={project.pk: project_levels for project, project_levels in levels.items()},
         seen=seen or digest(people_services.project_state(membership, projects)),
         by=by,
     )
@@ -259,9 +260,9 @@ def test_levels_of_several_projects_are_saved_in_one_go(by_ada, sam, project):
     second = ProjectFactory(account=by_ada.account)
     levels = {project: Levels(directory=Level.ADMIN), second: Levels(create_edit_companies=True)}
     assert set_levels(of(sam), levels, by=by_ada) == 2
-    held = {row.project: row for row in of(sam).projects.all()}
-    assert held[project].directory == Level.ADMIN
-    assert held[second].create_edit_companies
+    by_project = {row.project: row for row in of(sam).projects.all()}
+    assert by_project[project].directory == Level.ADMIN
+    assert by_project[second].create_edit_companies
     notes = {event.note for event in people_services.history(of(sam), most=5)}
     assert notes == {f"Project {project}", f"Project {second}"}
 

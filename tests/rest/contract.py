@@ -20,8 +20,10 @@ AS_SENT = {"RefusedRow", "RefusedClick"}
 @cache
 def addresses() -> list[tuple[re.Pattern[str], str]]:
     """Patterns of described addresses; those with fewer variables first."""
-    templates = sorted(describe()["paths"], key=lambda one: one.count("{"))
-    return [(re.compile(re.sub(r"\{\w+\}", "[0-9a-f-]+", one)), one) for one in templates]
+    templates = sorted(describe()["paths"], key=lambda template: template.count("{"))
+    return [
+        (re.compile(re.sub(r"\{\w+\}", "[0-9a-f-]+", template)), template) for template in templates
+    ]
 
 
 @cache
@@ -50,9 +52,11 @@ def validator(schema: bytes) -> jsonschema_rs.Validator:
 
 
 def check(method: str, path: str, response: Any) -> None:
-    """:raises AssertionError: where the answer is none that the description knows."""
+    """:raises AssertionError: where the answer is not one that is described."""
     bare = path.partition("?")[0].rstrip("/")
-    template = next((one for pattern, one in addresses() if pattern.fullmatch(bare)), None)
+    template = next(
+        (described for pattern, described in addresses() if pattern.fullmatch(bare)), None
+    )
     if template is None:
         return
     operation = describe()["paths"][template].get(method.lower())
@@ -62,7 +66,7 @@ def check(method: str, path: str, response: Any) -> None:
         assert refused, f"{method} {template} is not described"
         return
     assert status in operation["responses"], f"{method} {template} answers {status}"
-    # Those of OAuth describe none.
+    # The answers of OAuth describe no headers.
     headers = answer_of(template, method.lower(), status).get("headers", {})
     assert ("ETag" in response) is ("ETag" in headers), f"{method} {template} {status}: ETag"
     if "Idempotency-Replayed" in response:
@@ -86,15 +90,17 @@ def _unknown(value: Any, schema: Any) -> Iterator[str]:
         if name not in AS_SENT:
             yield from _unknown(value, describe()["components"]["schemas"][name])
     elif "anyOf" in schema:
-        fitting = [one for one in schema["anyOf"] if validator(orjson.dumps(one)).is_valid(value)]
-        ways = [list(_unknown(value, one)) for one in fitting]
+        fitting = [
+            option for option in schema["anyOf"] if validator(orjson.dumps(option)).is_valid(value)
+        ]
+        ways = [list(_unknown(value, option)) for option in fitting]
         yield from min(ways, key=len, default=[])
     elif isinstance(value, list):
-        for one in value[:MOST_ROWS]:
-            yield from _unknown(one, schema.get("items", {}))
+        for element in value[:MOST_ROWS]:
+            yield from _unknown(element, schema.get("items", {}))
     elif isinstance(value, dict) and "properties" in schema:
-        for name, one in value.items():
+        for name, field in value.items():
             if name in schema["properties"]:
-                yield from _unknown(one, schema["properties"][name])
-            elif one is not None:
+                yield from _unknown(field, schema["properties"][name])
+            elif field is not None:
                 yield name

@@ -31,24 +31,26 @@ def lines() -> Iterator[str]:
     for path, calls in sorted(describe()["paths"].items()):
         for method, call in sorted(calls.items()):
             alike[tuple(_call(call))].append(f"{method.upper()} {path}")
-    for told, addresses in alike.items():
-        yield from (*addresses, *told, "")
+    for call_lines, addresses in alike.items():
+        yield from (*addresses, *call_lines, "")
     for name, schema in sorted(describe()["components"]["schemas"].items()):
         yield from (name, *_wrapped("has", _fields(schema)), "")
 
 
 def _call(call: dict[str, Any]) -> Iterator[str]:
-    given = [one for one in call.get("parameters", ()) if one["in"] != "path"]
-    paged = any(one["name"] == "page" for one in given)
+    given = [parameter for parameter in call.get("parameters", ()) if parameter["in"] != "path"]
+    paged = any(parameter["name"] == "page" for parameter in given)
     if call.get("deprecated"):
         yield "  deprecated"
-    yield from _wrapped("asks", map(_asked, (one for one in given if one["name"] not in OF_ALL)))
+    yield from _wrapped(
+        "asks", map(_asked, (parameter for parameter in given if parameter["name"] not in OF_ALL))
+    )
     if "requestBody" in call:
         yield from _wrapped("body", [schema_text(_content(call["requestBody"]))])
     for status, answer in call["responses"].items():
         if status.startswith("2"):
-            shown = schema_text(_content(answer)) if "content" in answer else "no body"
-            yield from _wrapped(status, [f"{shown} paged" if paged else shown])
+            body = schema_text(_content(answer)) if "content" in answer else "no body"
+            yield from _wrapped(status, [f"{body} paged" if paged else body])
 
 
 def _wrapped(head: str, parts: Iterable[str]) -> list[str]:
@@ -71,15 +73,15 @@ def _asked(parameter: dict[str, Any]) -> str:
     )
 
 
-def _content(told: dict[str, Any]) -> dict[str, Any]:
-    schema: dict[str, Any] = told["content"]["application/json"]["schema"]
+def _content(part: dict[str, Any]) -> dict[str, Any]:
+    schema: dict[str, Any] = part["content"]["application/json"]["schema"]
     return schema
 
 
 def _fields(schema: dict[str, Any]) -> Iterator[str]:
     """The fields of an object, `!` behind those that must be there."""
-    for name, one in schema.get("properties", {}).items():
-        yield f"{name}{'!' * (name in schema.get('required', ()))}: {schema_text(one)}"
+    for name, field in schema.get("properties", {}).items():
+        yield f"{name}{'!' * (name in schema.get('required', ()))}: {schema_text(field)}"
 
 
 def schema_text(schema: dict[str, Any]) -> str:
@@ -89,10 +91,10 @@ def schema_text(schema: dict[str, Any]) -> str:
     if "anyOf" in schema:
         return " | ".join(map(schema_text, schema["anyOf"]))
     if "enum" in schema:
-        return " ".join(json.dumps(one) for one in schema["enum"])
+        return " ".join(json.dumps(value) for value in schema["enum"])
     kinds = schema.get("type", [])
     kinds = [kinds] if isinstance(kinds, str) else kinds
-    text = " | ".join(_kind(one, schema) for one in kinds if one != "null")
+    text = " | ".join(_kind(kind, schema) for kind in kinds if kind != "null")
     return (text or ("null" if kinds else "anything")) + "?" * ("null" in kinds and bool(text))
 
 

@@ -13,18 +13,18 @@ from tests.admin_wbs.steps import tree
 @pytest.fixture
 def addresses(account, project, ada) -> dict[str, str]:
     """Alias -> the address of Procore's that answers the same."""
-    found = list_services.create(account=account, name="Residential", by=ada)
-    tree(found, ada, "01 General", "02 Sitework")
+    code_list = list_services.create(account=account, name="Residential", by=ada)
+    tree(code_list, ada, "01 General", "02 Sitework")
     default_structure.ensure(account.pk)
-    one = Department.objects.create(account=account, name="Estimating")
+    department = Department.objects.create(account=account, name="Estimating")
     company = f"companies/{account.pk}"
-    codes = f"standard_cost_codes?standard_cost_code_list_id={found.pk}"
+    codes = f"standard_cost_codes?standard_cost_code_list_id={code_list.pk}"
     return {
         f"{company}/cost_codes": codes,
-        f"{company}/standard_cost_code_lists/{found.pk}/cost_codes": codes,
+        f"{company}/standard_cost_code_lists/{code_list.pk}/cost_codes": codes,
         f"{company}/cost_types": "line_item_types",
         f"{company}/departments": "departments",
-        f"{company}/departments/{one.pk}": f"departments/{one.pk}",
+        f"{company}/departments/{department.pk}": f"departments/{department.pk}",
         f"projects/{project.pk}/wbs_codes": (
             f"projects/{project.pk}/work_breakdown_structure/wbs_codes"
         ),
@@ -37,19 +37,19 @@ def test_each_address_answers_as_procores_does(api, addresses):
         company = alias.split("/")[1] if alias.startswith("companies") else ""
         joint = "&" if "?" in address else "?"
         wanted = api.get(f"{address}{joint}company_id={company}" if company else address)
-        told = api.get(alias)
-        assert told.status_code == wanted.status_code == 200
-        assert told.json() == wanted.json()
+        response = api.get(alias)
+        assert response.status_code == wanted.status_code == 200
+        assert response.json() == wanted.json()
         if alias.endswith(("codes", "types", "departments")) and "wbs" not in alias:
-            assert told.json()
-            assert told["Total"] == str(len(told.json()))
+            assert response.json()
+            assert response["Total"] == str(len(response.json()))
 
 
 def test_the_codes_of_a_company_are_those_of_all_its_lists(api, account, addresses, ada):
     tree(list_services.create(account=account, name="Commercial", by=ada), ada, "05 Metals")
-    told = api.get(f"companies/{account.pk}/cost_codes?per_page=2")
-    assert [one["full_code"] for one in told.json()] == ["01", "02"]
-    assert told["Total"] == "3"
+    response = api.get(f"companies/{account.pk}/cost_codes?per_page=2")
+    assert [code["full_code"] for code in response.json()] == ["01", "02"]
+    assert response["Total"] == "3"
 
 
 def test_nothing_is_written_there(api, addresses):

@@ -38,11 +38,11 @@ def at_once(api: Api, act: Callable[[Api, int], Any]) -> list[Any]:
             databases.close_all()
 
     with ThreadPoolExecutor(CALLERS) as pool:
-        return [one.result(120) for one in [pool.submit(run, n) for n in range(CALLERS)]]
+        return [future.result(120) for future in [pool.submit(run, n) for n in range(CALLERS)]]
 
 
-def statuses(found: Sequence[Any]) -> list[int]:
-    return sorted(one.status_code for one in found)
+def statuses(responses: Sequence[Any]) -> list[int]:
+    return sorted(response.status_code for response in responses)
 
 
 # --- the same new record, five times --------------------------------------------------------
@@ -50,15 +50,15 @@ def statuses(found: Sequence[Any]) -> list[int]:
 
 def test_five_vendors_with_one_origin_id_are_one(api):
     body = {"vendor": {"name": "Dup", "origin_id": "E-1"}}
-    found = at_once(api, lambda caller, _n: caller.post("vendors", body))
-    assert statuses(found) == [201, 422, 422, 422, 422]
-    assert [one.origin_id for one in Company.objects.all()] == ["E-1"]
+    responses = at_once(api, lambda caller, _n: caller.post("vendors", body))
+    assert statuses(responses) == [201, 422, 422, 422, 422]
+    assert [company.origin_id for company in Company.objects.all()] == ["E-1"]
 
 
 def test_five_users_with_one_address_are_one(api):
     body = {"user": writes.user()}
-    found = at_once(api, lambda caller, _n: caller.post("users", body))
-    assert statuses(found) == [201, 422, 422, 422, 422]
+    responses = at_once(api, lambda caller, _n: caller.post("users", body))
+    assert statuses(responses) == [201, 422, 422, 422, 422]
     assert Membership.objects.filter(user__email="new1@example.com").count() == 1
 
 
@@ -91,11 +91,11 @@ def test_the_rows_of_a_sync_by_five_callers_are_stored_once(api, account, ada, a
         body = {**call.body, "updates": rows_of(count, **values)}
         path = scene.address(operation, call)
         before = model._base_manager.count()
-        found = at_once(api, lambda caller, _n, p=path, b=body: caller.patch(p, b))
-        told = [(one.status_code, one.json().get("errors")) for one in found]
-        assert told == [(200, [])] * CALLERS, operation
+        responses = at_once(api, lambda caller, _n, p=path, b=body: caller.patch(p, b))
+        answers = [(response.status_code, response.json().get("errors")) for response in responses]
+        assert answers == [(200, [])] * CALLERS, operation
         assert model._base_manager.count() == before + count, operation
-        ids = {tuple(row["id"] for row in one.json()["entities"]) for one in found}
+        ids = {tuple(row["id"] for row in response.json()["entities"]) for response in responses}
         assert len(ids) == 1, operation
 
 
@@ -104,10 +104,12 @@ def test_the_rows_of_a_sync_by_five_callers_are_stored_once(api, account, ada, a
 
 def first_of_each() -> list[Operation]:
     """Each operation under its first address; those that delete come last."""
-    found: dict[tuple[str, str], Operation] = {}
-    for one in writes.operations():
-        found.setdefault((one.method, one.name), one)
-    return sorted(found.values(), key=lambda one: (one.method == "DELETE", str(one)))
+    first: dict[tuple[str, str], Operation] = {}
+    for operation in writes.operations():
+        first.setdefault((operation.method, operation.name), operation)
+    return sorted(
+        first.values(), key=lambda operation: (operation.method == "DELETE", str(operation))
+    )
 
 
 # What the callers write, where the text is another for each of them.
@@ -137,20 +139,23 @@ READ_AT = {
     "vendors/{id}/actions/remove": "vendors/{id}",
     "users/{id}/actions/remove": "users/{id}",
     **dict.fromkeys(
-        (f"erp_queue/{{id}}/actions/{one}" for one in ("accept", "answer", "reject", "retry")),
-        "erp_queue/{id}",
-    ),
-    **dict.fromkeys(
         (
-            f"erp_queue/{{id}}/actions/{one}"
-            for one in ("link_instead", "unlink", "use_anyway", "withdraw")
+            f"erp_queue/{{id}}/actions/{action}"
+            for action in ("accept", "answer", "reject", "retry")
         ),
         "erp_queue/{id}",
     ),
     **dict.fromkeys(
         (
-            f"{writes.WBS}/patterns/{one}"
-            for one in ("add_segment", "remove_segment", "update_segment_order")
+            f"erp_queue/{{id}}/actions/{action}"
+            for action in ("link_instead", "unlink", "use_anyway", "withdraw")
+        ),
+        "erp_queue/{id}",
+    ),
+    **dict.fromkeys(
+        (
+            f"{writes.WBS}/patterns/{action}"
+            for action in ("add_segment", "remove_segment", "update_segment_order")
         ),
         f"{writes.WBS}/patterns",
     ),
@@ -188,21 +193,21 @@ def has_one_state(operation: Operation) -> bool:
 
 def test_of_five_writers_with_one_etag_exactly_one_wins(api, account, ada, all_segments):
     scene = Scene(account, ada)
-    known = [one for one in first_of_each() if has_one_state(one)]
+    known = [operation for operation in first_of_each() if has_one_state(operation)]
     for operation in known:
         call = scene.call(operation)
         change = CHANGES.get(operation.name) if operation.method == "PATCH" else None
         tag = tag_of(api, scene, operation, call)
 
         def write(
-            caller: Api, number: int, one=operation, call=call, change=change, tag=tag
+            caller: Api, number: int, operation=operation, call=call, change=change, tag=tag
         ) -> Any:
             body = change(scene, f"Caller {number + 1}") if change else call.body
-            return caller(one.method, scene.address(one, call), body, If_Match=tag)
+            return caller(operation.method, scene.address(operation, call), body, If_Match=tag)
 
-        found = at_once(api, write)
-        won = [one for one in found if one.status_code < 300]
-        assert len(won) == 1, (operation, [one.content for one in found])
-        lost = {one.status_code for one in found if one not in won}
+        responses = at_once(api, write)
+        won = [response for response in responses if response.status_code < 300]
+        assert len(won) == 1, (operation, [response.content for response in responses])
+        lost = {response.status_code for response in responses if response not in won}
         assert lost <= REFUSED, (operation, lost)
-    assert len({one.name for one in known}) >= len(CHANGES) + len(READ_AT)
+    assert len({operation.name for operation in known}) >= len(CHANGES) + len(READ_AT)

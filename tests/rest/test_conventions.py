@@ -90,14 +90,14 @@ def test_problem_json_is_there_for_whoever_asks(api):
     api.company = None
     response = api.get("companies/99999999/me", Accept="application/problem+json")
     assert response["Content-Type"] == "application/problem+json"
-    told = response.json()
-    assert (told["status"], told["title"], told["code"]) == (404, "Not Found", 404)
+    problem = response.json()
+    assert (problem["status"], problem["title"], problem["code"]) == (404, "Not Found", 404)
 
 
 def test_v2_wraps_errors_in_error(db):
-    told = Client().get("/rest/v2.0/nothing").json()
+    body = Client().get("/rest/v2.0/nothing").json()
     details = [{"reason_code": "invalid", "message": "Not found.", "source": "base"}]
-    assert told == {"error": {"code": "NOT_FOUND", "message": "Not found.", "details": details}}
+    assert body == {"error": {"code": "NOT_FOUND", "message": "Not found.", "details": details}}
 
 
 def test_the_request_id_of_the_caller_is_kept(api):
@@ -176,7 +176,7 @@ def test_times_end_in_z_without_a_fraction(api, account):
 
 def test_only_the_connected_company_is_listed(api, account, other_account):
     response = api.get("companies")
-    assert [one["id"] for one in response.json()] == [account.pk]
+    assert [company["id"] for company in response.json()] == [account.pk]
     assert response["Total"] == "1"
 
 

@@ -50,7 +50,7 @@ def test_an_origin_id_that_was_set_counts_as_a_change(
     body = {wrapper: {"origin_id": "E-1"}, "project_id": project.pk}
     changed = api.patch(path.format(ours[row], **names), body)
     assert changed.status_code == 200, changed.content
-    assert [one["id"] for one in api.get(address).json()] == [ours[row]]
+    assert [record["id"] for record in api.get(address).json()] == [ours[row]]
 
 
 def test_a_finished_export_and_an_unlinking_count_as_changes(api, account, ada, pat, access_of):
@@ -59,9 +59,9 @@ def test_a_finished_export_and_an_unlinking_count_as_changes(api, account, ada, 
     decide(send_all([company], access_of(ada)), access_of(pat))
     Company._base_manager.update(updated_at=LONG_AGO)
     steps.export(connection)
-    found = api.get(f"vendors?{SINCE}").json()
-    assert [(one["id"], bool(one["origin_id"])) for one in found] == [(company.pk, True)]
+    changed = api.get(f"vendors?{SINCE}").json()
+    assert [(vendor["id"], bool(vendor["origin_id"])) for vendor in changed] == [(company.pk, True)]
     Company._base_manager.update(updated_at=LONG_AGO)
     assert not unlink(Link.objects.get(ended_at=None), by=ada)
-    found = api.get(f"vendors?{SINCE}").json()
-    assert [(one["id"], one["origin_id"]) for one in found] == [(company.pk, None)]
+    changed = api.get(f"vendors?{SINCE}").json()
+    assert [(vendor["id"], vendor["origin_id"]) for vendor in changed] == [(company.pk, None)]

@@ -48,11 +48,11 @@ def test_who_has_the_list_already_is_told_as_well(api, deprecated):
 def test_what_stands_in_their_place_and_beside_them_does_not(api, account, project, deprecated):
     wbs = f"companies/{account.pk}/work_breakdown_structure"
     segment = Segment.objects.get(account=account, kind="cost_code")
-    (one,) = api.get("standard_cost_code_lists").json()
+    (code_list,) = api.get("standard_cost_code_lists").json()
     for path in (
         f"{wbs}/segments/{segment.pk}/lists",
-        f"standard_cost_code_lists/{one['id']}",
-        f"standard_cost_codes?standard_cost_code_list_id={one['id']}",
+        f"standard_cost_code_lists/{code_list['id']}",
+        f"standard_cost_codes?standard_cost_code_list_id={code_list['id']}",
         f"sub_jobs?project_id={project.pk}",
     ):
         answer = api.get(path)

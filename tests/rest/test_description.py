@@ -17,7 +17,7 @@ METHODS = ("get", "post", "patch", "put", "delete")
 
 
 def operations() -> list[dict]:
-    return [one for path in describe()["paths"].values() for one in path.values()]
+    return [operation for path in describe()["paths"].values() for operation in path.values()]
 
 
 def test_it_is_openapi_3_1():
@@ -34,28 +34,28 @@ def test_every_address_of_the_api_is_described():
 
 
 def test_a_generator_of_clients_finds_one_name_for_each_call():
-    names = Counter(one["operationId"] for one in operations())
+    names = Counter(operation["operationId"] for operation in operations())
     assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_every_call_says_in_words_what_it_does():
-    for one in operations():
-        assert one["summary"]
-        assert ":raises" not in one["summary"] + one.get("description", "")
-        assert "``" not in one["summary"] + one.get("description", "")
+    for operation in operations():
+        assert operation["summary"]
+        assert ":raises" not in operation["summary"] + operation.get("description", "")
+        assert "``" not in operation["summary"] + operation.get("description", "")
 
 
 def test_what_is_deprecated_says_so():
-    assert len([one for one in operations() if one.get("deprecated")]) == 3
+    assert len([operation for operation in operations() if operation.get("deprecated")]) == 3
 
 
 def test_a_list_names_its_filters_its_sorts_and_the_words_of_its_views():
     parameters = describe()["paths"]["/rest/v1.0/vendors"]["get"]["parameters"]
-    found = {one["name"]: one for one in parameters}
-    assert found["view"]["schema"]["default"] == "extended"
-    assert "-" in found["sort"]["description"]
-    assert {"filters[origin_id]", "filters[search]", "filters[updated_at]"} <= set(found)
-    assert {"Procore-Company-Id", "company_id"} <= set(found)
+    by_name = {parameter["name"]: parameter for parameter in parameters}
+    assert by_name["view"]["schema"]["default"] == "extended"
+    assert "-" in by_name["sort"]["description"]
+    assert {"filters[origin_id]", "filters[search]", "filters[updated_at]"} <= set(by_name)
+    assert {"Procore-Company-Id", "company_id"} <= set(by_name)
 
 
 def test_a_body_tells_the_limits_of_the_columns_it_ends_up_in():
@@ -81,9 +81,9 @@ def test_what_decorators_note_stays_with_the_handler():
     @answers(Page)
     def handler() -> None: ...
 
-    told = declared_by(handler)
-    assert told.answers == {200: Page}
-    assert told.body["required"] == ["thing"]
+    declared = declared_by(handler)
+    assert declared.answers == {200: Page}
+    assert declared.body["required"] == ["thing"]
 
 
 def test_a_type_without_a_schema_is_refused():

@@ -18,8 +18,8 @@ from tests.factories import CodeListFactory, CompanyFactory, CostCodeFactory, Pr
 
 def said(answer) -> tuple[list[int], list[dict]]:
     assert answer.status_code == 200, answer.content
-    told = answer.json()
-    return [one["id"] for one in told["entities"]], [one["errors"] for one in told["errors"]]
+    body = answer.json()
+    return [row["id"] for row in body["entities"]], [row["errors"] for row in body["errors"]]
 
 
 def test_a_later_row_takes_the_origin_id_that_an_earlier_one_gives_up(api, account):
@@ -113,14 +113,14 @@ def test_a_batch_for_which_the_database_is_busy_is_refused_and_the_others_stay(a
     monkeypatch.setattr(sync, "_store", busy)
     done, errors = sync_users(api, 6)
     assert len(done) == 4
-    assert all("The database is busy" in one["base"][0] for one in errors)
+    assert all("The database is busy" in error["base"][0] for error in errors)
     emails = User.objects.filter(email__startswith="person").order_by("pk")
-    assert [one.email[6] for one in emails] == ["0", "1", "4", "5"]
+    assert [user.email[6] for user in emails] == ["0", "1", "4", "5"]
 
 
 def test_a_click_on_many_records_is_carried_out_in_batches(api, account, ada, monkeypatch):
     steps.connect(account, by=ada)
-    ids = [one.pk for one in CompanyFactory.create_batch(5, account=account)]
+    ids = [company.pk for company in CompanyFactory.create_batch(5, account=account)]
     monkeypatch.setattr("erpbridge.db.batches.CHUNK", 2)
     batches: list[int] = []
     patiently = bulk_requests._patiently

@@ -24,7 +24,7 @@ ODD = {
     "before the first day": b"0001-01-01T00:00:00+23:59",
     "the last day": b"9999-12-31",
     "a range of nothing": b"...",
-    "many ids": b",".join(b"%d" % one for one in range(700)),
+    "many ids": b",".join(b"%d" % number for number in range(700)),
 }
 VARIABLES = {
     "company_id": "account",
@@ -37,13 +37,17 @@ VARIABLES = {
 
 def lists() -> dict[str, list[str]]:
     """Addresses of lists with the names of their filters; of several for one list, the shortest."""
-    found: dict[tuple[str, ...], str] = {}
-    for path, operations in sorted(describe()["paths"].items(), key=lambda one: len(one[0])):
+    shortest: dict[tuple[str, ...], str] = {}
+    for path, operations in sorted(describe()["paths"].items(), key=lambda item: len(item[0])):
         parameters = operations.get("get", {}).get("parameters", [])
-        names = [one["name"] for one in parameters if one["name"].startswith("filters[")]
+        names = [
+            parameter["name"]
+            for parameter in parameters
+            if parameter["name"].startswith("filters[")
+        ]
         if names:
-            found.setdefault((path.rpartition("/")[2], *names), path)
-    return {path: list(names) for (_last, *names), path in found.items()}
+            shortest.setdefault((path.rpartition("/")[2], *names), path)
+    return {path: list(names) for (_last, *names), path in shortest.items()}
 
 
 @pytest.mark.parametrize("path", sorted(lists()))

@@ -28,16 +28,16 @@ LISTED = {
 
 def test_projects_are_listed_with_procores_fields(api, project, other_project):
     response = api.get("projects")
-    assert [one["id"] for one in response.json()] == [project.pk]
+    assert [project_row["id"] for project_row in response.json()] == [project.pk]
     assert set(response.json()[0]) == LISTED
     compact = api.get("projects?serializer_view=compact").json()[0]
     assert compact["display_name"] == "1042 Pier 7 Warehouse"
 
 
 def test_one_project_has_more(api, project):
-    shown = api.get(f"projects/{project.pk}?company_id={api.company}").json()
-    assert set(shown) > LISTED
-    assert shown["is_erp_integrated"] is True
+    body = api.get(f"projects/{project.pk}?company_id={api.company}").json()
+    assert set(body) > LISTED
+    assert body["is_erp_integrated"] is True
 
 
 def test_version_1_1_has_views_and_at_most_300_a_page(api, project):
@@ -46,8 +46,8 @@ def test_version_1_1_has_views_and_at_most_300_a_page(api, project):
 
 
 def test_all_projects_of_a_company_come_at_once_with_an_address_object(api, account, project):
-    shown = api.get(f"companies/{account.pk}/projects").json()[0]
-    assert set(shown["address"]) == {"street", "city", "state_code", "zip", "country_code"}
+    body = api.get(f"companies/{account.pk}/projects").json()[0]
+    assert set(body["address"]) == {"street", "city", "state_code", "zip", "country_code"}
 
 
 def test_filters_of_projects(api, account, project, ada):
@@ -63,8 +63,8 @@ def test_filters_of_projects(api, account, project, ada):
         ("name]=pier", project),
         (f"vendor_id]={firm.pk}", project),
     ):
-        found = api.get(f"projects?view=ids&filters[{query}").json()
-        assert found == [{"id": expected.pk}], query
+        ids = api.get(f"projects?view=ids&filters[{query}").json()
+        assert ids == [{"id": expected.pk}], query
 
 
 def test_creating_and_changing_a_project(api, account):
@@ -112,8 +112,8 @@ def test_places_are_codes_of_iso_3166(api, project, field, value):
 
 def test_places_are_kept_in_upper_case(api, project):
     given = {"country_code": "us", "state_code": "or"}
-    told = api.patch(f"projects/{project.pk}", {"project": given}).json()
-    assert (told["country_code"], told["state_code"]) == ("US", "OR")
+    body = api.patch(f"projects/{project.pk}", {"project": given}).json()
+    assert (body["country_code"], body["state_code"]) == ("US", "OR")
     # A state is looked for in the project's country; outside of US and CA it may be anything.
     canada = api.patch(f"projects/{project.pk}", {"project": {"country_code": "CA"}})
     assert canada.status_code == 200
@@ -128,15 +128,15 @@ def test_who_may_not_configure_a_project_cannot_change_it(reader, project):
     body = {"project": {"name": "Mine"}}
     assert reader.patch(f"projects/{project.pk}", body).status_code == 403
     assert reader.post("projects", body).status_code == 403
-    told = reader.patch("projects/sync", {"updates": [{"id": project.pk, "name": "Mine"}]}).json()
-    assert "Needs Admin" in told["errors"][0]["errors"]["base"][0]
+    body = reader.patch("projects/sync", {"updates": [{"id": project.pk, "name": "Mine"}]}).json()
+    assert "Needs Admin" in body["errors"][0]["errors"]["base"][0]
 
 
 def test_a_project_that_is_not_permitted_does_not_exist(make_service, account, project):
     other = ProjectFactory.create(account=account)
     levels = Levels(directory=Level.READ_ONLY)
     caller = make_service("One", levels=levels, on_projects=levels, projects=[project])
-    assert [one["id"] for one in caller.get("projects").json()] == [project.pk]
+    assert [row["id"] for row in caller.get("projects").json()] == [project.pk]
     assert caller.get(f"projects/{other.pk}").status_code == 404
 
 
@@ -170,9 +170,9 @@ def test_projects_sync(api, account, project):
         {"id": 10**6, "name": "Nobody"},
         {"name": "Dup", "project_number": "1042"},
     ]
-    told = api.patch("projects/sync", {"company_id": account.pk, "updates": rows}).json()
-    assert [one["name"] for one in told["entities"]] == ["Pier", "Newer", "Newer"]
-    assert [list(one["errors"]) for one in told["errors"]] == [["id"], ["project_number"]]
+    body = api.patch("projects/sync", {"company_id": account.pk, "updates": rows}).json()
+    assert [entity["name"] for entity in body["entities"]] == ["Pier", "Newer", "Newer"]
+    assert [list(error["errors"]) for error in body["errors"]] == [["id"], ["project_number"]]
 
 
 @pytest.mark.parametrize("known", [False, True])
@@ -184,9 +184,9 @@ def test_500_rows_take_few_statements(api, account, known, django_assert_max_num
         api.patch("projects/sync", {"updates": rows})
         rows = [{**row, "name": f"{row['name']} again", "city": "Salem"} for row in rows]
     with django_assert_max_num_queries(60):
-        told = api.patch("projects/sync", {"updates": rows}).json()
-    assert (len(told["entities"]), told["errors"]) == (500, [])
-    assert told["entities"][499]["name"] == rows[499]["name"]
+        body = api.patch("projects/sync", {"updates": rows}).json()
+    assert (len(body["entities"]), body["errors"]) == (500, [])
+    assert body["entities"][499]["name"] == rows[499]["name"]
     made = Project.objects.filter(account=account, origin_id__startswith="J-")
     assert made.count() == 500
     # Each has the structure of the account, and its history.
@@ -202,21 +202,21 @@ def test_numbers_may_be_handed_on_within_a_sync(api, account, project):
         {"name": "New", "project_number": "7"},
         {"name": "Newer", "project_number": "7"},
     ]
-    told = api.patch("projects/sync", {"updates": rows}).json()
-    assert [one["project_number"] for one in told["entities"]] == ["8", "1042", "7"]
+    body = api.patch("projects/sync", {"updates": rows}).json()
+    assert [entity["project_number"] for entity in body["entities"]] == ["8", "1042", "7"]
     said = "Another project of the account has the number 7."
-    assert [one["errors"] for one in told["errors"]] == [{"project_number": [said]}]
+    assert [error["errors"] for error in body["errors"]] == [{"project_number": [said]}]
 
 
 def test_a_row_that_somebody_else_was_faster_with_does_not_stop_the_others(api, monkeypatch):
     store_many = projects.store_many
 
     def raced(wanted, *, by):
-        if any(one.values["name"] == "Late" for one in wanted):
+        if any(write.values["name"] == "Late" for write in wanted):
             raise IntegrityError
         return store_many(wanted, by=by)
 
     monkeypatch.setattr(projects, "store_many", raced)
-    told = api.patch("projects/sync", {"updates": [{"name": "Late"}, {"name": "On time"}]}).json()
-    assert [one["name"] for one in told["entities"]] == ["On time"]
-    assert "at this moment" in told["errors"][0]["errors"]["base"][0]
+    body = api.patch("projects/sync", {"updates": [{"name": "Late"}, {"name": "On time"}]}).json()
+    assert [entity["name"] for entity in body["entities"]] == ["On time"]
+    assert "at this moment" in body["errors"][0]["errors"]["base"][0]

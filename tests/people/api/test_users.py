@@ -64,12 +64,12 @@ def test_a_user_without_a_first_name_is_called_by_the_last_one(api):
 
 
 def names(response: Any) -> list[str]:
-    return [one["name"] for one in response.json()]
+    return [user["name"] for user in response.json()]
 
 
 def member(user: User, account: Any = None) -> Membership:
-    found = Membership.objects.filter(user=user)
-    return (found.filter(account=account) if account else found).get()
+    memberships = Membership.objects.filter(user=user)
+    return (memberships.filter(account=account) if account else memberships).get()
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def plain_admin(make_service):
 
 
 @pytest.fixture
-def gone(account) -> User:
+def former_user(account) -> User:
     """Somebody who has left."""
     user = UserFactory.create(name="Gus Gone")
     MembershipFactory.create(user=user, account=account, is_active=False)
@@ -94,9 +94,9 @@ def test_users_are_listed_with_procores_fields(api, ada, pat, olga, version):
     response = api.get(of_company(api, "?sort=name", version))
     assert names(response) == ["Ada Admin", "Pat Approver"]
     assert response["Total"] == "2"
-    shown = response.json()[1]
-    assert set(shown) == LISTED
-    assert {name: shown[name] for name in ("id", "first_name", "last_name", "email_address")} == {
+    user = response.json()[1]
+    assert set(user) == LISTED
+    assert {name: user[name] for name in ("id", "first_name", "last_name", "email_address")} == {
         "id": pat.pk,
         "first_name": "Pat",
         "last_name": "Approver",
@@ -118,16 +118,18 @@ def test_the_approvers_flag_is_on_users_of_the_company_and_of_a_project(
     ProjectMembershipFactory.create(membership=member(pat), project=project, directory=1)
     for caller in (api, reader):
         for path in (of_company(api), f"projects/{project.pk}/users"):
-            flags = {one["id"]: one["erp_integrated_accountant"] for one in caller.get(path).json()}
+            flags = {
+                user["id"]: user["erp_integrated_accountant"] for user in caller.get(path).json()
+            }
             assert (flags[pat.pk], flags[sam.pk]) == (True, False)
 
 
 def test_views_of_users(api, ada, sam, project):
     for path in (of_company(api), f"projects/{project.pk}/users"):
-        shown = {view: api.get(f"{path}?view={view}").json()[-1] for view in VIEWS}
-        assert shown["ids_only"] == sam.pk
-        assert set(shown["compact"]) == {"id", "name", "first_name", "last_name"}
-        assert (set(shown["normal"]), set(shown["extended"])) == (LISTED, LISTED | MORE)
+        users = {view: api.get(f"{path}?view={view}").json()[-1] for view in VIEWS}
+        assert users["ids_only"] == sam.pk
+        assert set(users["compact"]) == {"id", "name", "first_name", "last_name"}
+        assert (set(users["normal"]), set(users["extended"])) == (LISTED, LISTED | MORE)
     assert api.get(of_company(api, "?view=secret")).status_code == 400
 
 
@@ -147,15 +149,15 @@ def test_me_has_the_fields_of_a_user(api):
     }
 
 
-def test_inactive_users_have_a_list_of_their_own(api, ada, gone):
+def test_inactive_users_have_a_list_of_their_own(api, ada, former_user):
     assert names(api.get(of_company(api))) == ["Ada Admin"]
     assert names(api.get(of_company(api, "/inactive", "v1.0"))) == ["Gus Gone"]
     assert names(api.get("users?sort=name")) == ["Ada Admin", "Gus Gone"]
     assert names(api.get("users?filters[active]=false")) == ["Gus Gone"]
-    assert api.get(of_company(api, f"/{gone.pk}")).json()["is_active"] is False
-    again = api.patch(of_company(api, f"/inactive/{gone.pk}", "v1.0"))
+    assert api.get(of_company(api, f"/{former_user.pk}")).json()["is_active"] is False
+    again = api.patch(of_company(api, f"/inactive/{former_user.pk}", "v1.0"))
     assert (again.status_code, again.json()["is_active"]) == (200, True)
-    assert api.patch(of_company(api, f"/inactive/{gone.pk}", "v1.0")).status_code == 404
+    assert api.patch(of_company(api, f"/inactive/{former_user.pk}", "v1.0")).status_code == 404
 
 
 def test_filters_of_users(api, ada, pat, sam):
@@ -172,19 +174,19 @@ def test_filters_of_users(api, ada, pat, sam):
         ("filters[updated_at]=2020-01-01...2020-12-31", []),
         ("filters[created_at]=2020-01-01...2120-12-31", [ada, pat, sam]),
     ):
-        found = api.get(of_company(api, f"?view=ids_only&{query}")).json()
-        assert found == [one.pk for one in expected], query
+        ids = api.get(of_company(api, f"?view=ids_only&{query}")).json()
+        assert ids == [user.pk for user in expected], query
     assert api.get(of_company(api, "?filters[vendor_id]=x")).status_code == 400
     sorted_down = api.get(of_company(api, "?view=ids_only&sort=-job_title,email")).json()
     assert sorted_down == [sam.pk, ada.pk, pat.pk]
 
 
 def test_a_membership_elsewhere_says_nothing_here(api, olga, other_account, account):
-    """Somebody of both accounts has in each what was set there."""
+    """A user of two accounts has in each account the fields that were set there."""
     MembershipFactory.create(user=olga, account=account, job_title="Guest")
     Membership.objects.filter(user=olga, account=other_account).update(job_title="Owner")
-    shown = api.get(of_company(api, f"/{olga.pk}")).json()
-    assert (shown["job_title"], shown["erp_integrated_accountant"]) == ("Guest", False)
+    user = api.get(of_company(api, f"/{olga.pk}")).json()
+    assert (user["job_title"], user["erp_integrated_accountant"]) == ("Guest", False)
     assert api.get(of_company(api, "?filters[search]=owner")).json() == []
 
 
@@ -209,12 +211,12 @@ def test_strangers_see_nothing_and_readers_change_nothing(reader, stranger, make
     outsider = make_service("Codes only", levels=Levels(admin=Level.ADMIN))
     own = of_company(stranger, f"/{sam.pk}")
     stranger.company = None
-    one = of_company(reader, f"/{sam.pk}")
+    user_path = of_company(reader, f"/{sam.pk}")
     for method, path, body in [
         ("GET", of_company(reader), None),
-        ("GET", one, None),
+        ("GET", user_path, None),
         ("POST", of_company(reader), {"user": NEW}),
-        ("PATCH", one, {"user": {"job_title": "x"}}),
+        ("PATCH", user_path, {"user": {"job_title": "x"}}),
         ("PATCH", of_company(reader, "/sync"), {"updates": []}),
     ]:
         assert stranger(method, path, body).status_code == 404
@@ -233,8 +235,8 @@ def test_only_an_approver_who_manages_people_sets_the_flag(api, plain_admin, pat
     assert "may grant it" in refused.json()["message"]
     assert member(user).can_push_to_accounting is not wanted
     assert member(user).job_title == ""
-    told = sync(plain_admin, {"id": user.pk, "erp_integrated_accountant": wanted})
-    assert list(told["errors"][0]["errors"]) == ["erp_integrated_accountant"]
+    body = sync(plain_admin, {"id": user.pk, "erp_integrated_accountant": wanted})
+    assert list(body["errors"][0]["errors"]) == ["erp_integrated_accountant"]
     assert create(plain_admin, erp_integrated_accountant=True).status_code == 403
     assert not User.objects.filter(email="nia@example.com").exists()
     set_ = change(api, user, erp_integrated_accountant=wanted)
@@ -243,10 +245,10 @@ def test_only_an_approver_who_manages_people_sets_the_flag(api, plain_admin, pat
 
 
 def test_a_flag_that_stays_needs_no_privilege(plain_admin, pat):
-    told = change(plain_admin, pat, job_title="Controller", erp_integrated_accountant=True)
-    assert (told.status_code, told.json()["job_title"]) == (200, "Controller")
-    told = change(plain_admin, pat, erp_integrated_accountant=None)
-    assert told.json()["erp_integrated_accountant"] is True
+    response = change(plain_admin, pat, job_title="Controller", erp_integrated_accountant=True)
+    assert (response.status_code, response.json()["job_title"]) == (200, "Controller")
+    response = change(plain_admin, pat, erp_integrated_accountant=None)
+    assert response.json()["erp_integrated_accountant"] is True
 
 
 def test_the_flag_changes_nothing_else_of_an_approver(api, pat):
@@ -262,8 +264,8 @@ def test_the_flag_changes_nothing_else_of_an_approver(api, pat):
 def test_the_last_directory_admin_stays(api, ada):
     last = change(api, ada, permission_levels={"directory": "Read Only"})
     assert (last.status_code, list(last.json()["errors"])) == (422, ["permission_levels"])
-    gone = change(api, ada, is_active=False)
-    assert (gone.status_code, list(gone.json()["errors"])) == (422, ["is_active"])
+    inactive = change(api, ada, is_active=False)
+    assert (inactive.status_code, list(inactive.json()["errors"])) == (422, ["is_active"])
     flag = change(api, ada, erp_integrated_accountant=False)
     assert (flag.status_code, list(flag.json()["errors"])) == (422, ["base"])
 
@@ -272,7 +274,7 @@ def test_the_last_directory_admin_stays(api, ada):
 
 
 def test_a_new_user_has_a_login_without_a_password(api, account):
-    told = create(
+    response = create(
         api,
         job_title="Estimator",
         origin_id="HR-9",
@@ -280,9 +282,9 @@ def test_a_new_user_has_a_login_without_a_password(api, account):
         permission_levels={"directory": "Read Only", "erp_integrations": "standard"},
         create_edit_companies=True,
     )
-    assert told.status_code == 201
+    assert response.status_code == 201
     assert (
-        told.json().items()
+        response.json().items()
         >= {
             "name": "Nia New",
             "email_address": "nia@example.com",
@@ -293,7 +295,7 @@ def test_a_new_user_has_a_login_without_a_password(api, account):
             "create_edit_companies": True,
         }.items()
     )
-    assert told.json()["permission_levels"] == {
+    assert response.json()["permission_levels"] == {
         "directory": "Read Only",
         "admin": "None",
         "erp_integrations": "Standard",
@@ -301,25 +303,25 @@ def test_a_new_user_has_a_login_without_a_password(api, account):
     row = Membership.objects.get(user__email="nia@example.com", account=account)
     assert not row.user.has_usable_password()
     assert (row.is_confirmed, row.approving.possible) == (True, True)
-    assert "http" not in told.content.decode(), "links are handed out on the page"
+    assert "http" not in response.content.decode(), "links are handed out on the page"
     assert people_services.may_invite(row)
 
 
 def test_the_name_of_a_new_user_is_stored_in_one_line(api):
-    told = create(api, first_name="Ni\u00ada\nMay", last_name="\u200bNe\u0301w\u00a0")
-    assert (told.status_code, told.json()["name"]) == (201, "Nia May Néw")
+    response = create(api, first_name="Ni\u00ada\nMay", last_name="\u200bNe\u0301w\u00a0")
+    assert (response.status_code, response.json()["name"]) == (201, "Nia May Néw")
     turned = create(api, last_name="\u202eweN", email_address="nina@example.com")
     assert (turned.status_code, list(turned.json()["errors"])) == (422, ["last_name"])
 
 
 def test_an_existing_login_is_let_in_by_its_link_alone(api, olga, account, client_of, ada):
     given = {"email_address": "OLGA.other@example.com", "permission_levels": {"directory": "Admin"}}
-    told = create(api, **given)
-    assert (told.status_code, told.json()["id"]) == (201, olga.pk)
-    assert told.json()["name"] == "Olga Other", "a login keeps its person's name"
+    response = create(api, **given)
+    assert (response.status_code, response.json()["id"]) == (201, olga.pk)
+    assert response.json()["name"] == "Olga Other", "a login keeps its person's name"
     row = member(olga, account)
     assert not row.is_confirmed
-    assert row.join_nonce not in told.content.decode()
+    assert row.join_nonce not in response.content.decode()
     home = f"/accounts/{account.pk}/people/"
     assert client_of(olga).get(home).status_code == 404
     # Nothing that is sent later lets her in either.
@@ -358,15 +360,15 @@ def test_an_existing_login_is_let_in_by_its_link_alone(api, olga, account, clien
 )
 def test_what_cannot_be_is_422_and_names_the_field(api, ada, field, value):
     Membership.objects.filter(user=ada).update(origin_id="TAKEN")
-    told = create(api, **{field: value})
-    assert (told.status_code, list(told.json()["errors"])) == (422, [field])
+    response = create(api, **{field: value})
+    assert (response.status_code, list(response.json()["errors"])) == (422, [field])
     assert names(api.get(of_company(api))) == ["Ada Admin"]
 
 
 def test_a_service_account_cannot_be_added_as_a_user(api):
     login = api.get("me").json()["login"]
-    told = create(api, email_address=login)
-    assert (told.status_code, list(told.json()["errors"])) == (422, ["email_address"])
+    response = create(api, email_address=login)
+    assert (response.status_code, list(response.json()["errors"])) == (422, ["email_address"])
 
 
 def test_a_call_without_a_user_is_400(api):
@@ -378,12 +380,12 @@ def test_a_call_without_a_user_is_400(api):
 
 def test_a_change_keeps_what_was_not_sent_and_stands_in_the_history(api, account, sam):
     before = api.get(of_company(api, f"/{sam.pk}")).json()
-    told = change(
+    response = change(
         api, sam, job_title="Buyer", origin_id="HR-7", permission_levels={"admin": "None"}
     )
     expected = before | {"job_title": "Buyer", "origin_id": "HR-7"}
-    assert told.json() | {"updated_at": ""} == expected | {"updated_at": ""}
-    assert api.get(of_company(api, f"/{sam.pk}")).json() == told.json()
+    assert response.json() | {"updated_at": ""} == expected | {"updated_at": ""}
+    assert api.get(of_company(api, f"/{sam.pk}")).json() == response.json()
     row = member(sam)
     events = Event.objects.about(account.pk, "person", row.pk)
     made = {label for event in events for label in event.data["changes"]}
@@ -393,9 +395,9 @@ def test_a_change_keeps_what_was_not_sent_and_stands_in_the_history(api, account
 def test_what_was_read_can_be_sent_back(api, ada, pat, sam, account):
     """Nothing changes, and nothing is recorded."""
     for user in (ada, pat, sam):
-        shown = api.get(of_company(api, f"/{user.pk}")).json()
-        told = change(api, user, **shown)
-        assert (told.status_code, told.json()) == (200, shown)
+        body = api.get(of_company(api, f"/{user.pk}")).json()
+        response = change(api, user, **body)
+        assert (response.status_code, response.json()) == (200, body)
     assert not Event.objects.filter(account=account, entity="person").exists()
 
 
@@ -405,8 +407,8 @@ def test_the_name_and_the_address_are_the_persons(api, sam):
         ("last_name", "Other"),
         ("email_address", "other@example.com"),
     ):
-        told = change(api, sam, **{field: value})
-        assert (told.status_code, list(told.json()["errors"])) == (422, [field])
+        response = change(api, sam, **{field: value})
+        assert (response.status_code, list(response.json()["errors"])) == (422, [field])
     sam.refresh_from_db()
     assert (sam.name, sam.email) == ("Sam Standard", "sam.standard@example.com")
 
@@ -420,24 +422,24 @@ def test_a_change_of_a_state_that_has_passed_is_412(api, sam):
 
 
 def test_deactivating_shuts_a_user_out(api, sam, client_of, account):
-    told = change(api, sam, is_active=False)
-    assert told.json()["is_active"] is False
+    response = change(api, sam, is_active=False)
+    assert response.json()["is_active"] is False
     assert client_of(sam).get(f"/accounts/{account.pk}/people/").status_code == 404
 
 
 def test_changed_users_are_found_by_their_time(api, sam, ada):
     Membership.objects.update(updated_at="2026-01-01T00:00:00Z")
     change(api, sam, job_title="Buyer")
-    found = api.get(of_company(api, "?filters[updated_at]=2026-01-02...2126-01-01")).json()
-    assert [one["id"] for one in found] == [sam.pk]
+    matches = api.get(of_company(api, "?filters[updated_at]=2026-01-02...2126-01-01")).json()
+    assert [match["id"] for match in matches] == [sam.pk]
 
 
 # --- sync -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ["users/sync", "/rest/v1.3/companies/{}/users/sync"])
-def test_users_are_synced_by_id_and_by_origin_id(api, ada, sam, gone, path):
-    Membership.objects.filter(user=gone).update(origin_id="HR-3")
+def test_users_are_synced_by_id_and_by_origin_id(api, ada, sam, former_user, path):
+    Membership.objects.filter(user=former_user).update(origin_id="HR-3")
     rows = [
         {"id": sam.pk, "origin_id": "HR-7", "job_title": "Buyer"},
         {"origin_id": "HR-3", "is_active": True},
@@ -450,29 +452,29 @@ def test_users_are_synced_by_id_and_by_origin_id(api, ada, sam, gone, path):
     ]
     # People are few, and each is stored by the service of the page.
     with zeal_ignore():
-        told = api.patch(
+        body = api.patch(
             path.format(api.company), {"company_id": api.company, "updates": rows}
         ).json()
-    assert [one["name"] for one in told["entities"]] == [
+    assert [entity["name"] for entity in body["entities"]] == [
         *("Sam Standard", "Gus Gone", "Nia New", "Nia New"),
     ]
-    assert [list(one["errors"]) for one in told["errors"]] == [
+    assert [list(error["errors"]) for error in body["errors"]] == [
         *(["id"], ["email_address"], ["origin_id"], ["is_active"]),
     ]
-    assert told["entities"][1]["is_active"] is True
-    assert told["entities"][3]["job_title"] == "Estimator"
+    assert body["entities"][1]["is_active"] is True
+    assert body["entities"][3]["job_title"] == "Estimator"
 
 
 def test_ids_of_users_are_not_those_of_memberships(api, account, sam):
     """A sync names the login's id, as every other address does."""
     other = MembershipFactory.create(pk=sam.pk + 1000, account=account)
-    told = sync(api, {"id": other.pk, "job_title": "x"})
-    assert told["errors"][0]["errors"] == {"id": ["Entity with this ID not found"]}
+    body = sync(api, {"id": other.pk, "job_title": "x"})
+    assert body["errors"][0]["errors"] == {"id": ["Entity with this ID not found"]}
 
 
 def test_rows_that_change_nothing_cost_nothing(api, account):
     members = [MembershipFactory.create(account=account) for _ in range(200)]
-    rows = [{"id": one.user_id, "is_active": True} for one in members]
+    rows = [{"id": membership.user_id, "is_active": True} for membership in members]
     counts = []
     for size in (20, 200):
         with CaptureQueriesContext(database) as made:
@@ -487,10 +489,10 @@ def test_rows_that_change_nothing_cost_nothing(api, account):
 
 
 def test_users_of_a_project_have_the_levels_they_hold_there(api, ada, sam, pat, project):
-    shown = api.get(f"projects/{project.pk}/users").json()
-    assert [one["id"] for one in shown] == [sam.pk]
-    assert shown[0]["permission_levels"]["directory"] == "Standard"
-    assert set(shown[0]) == LISTED
+    users = api.get(f"projects/{project.pk}/users").json()
+    assert [user["id"] for user in users] == [sam.pk]
+    assert users[0]["permission_levels"]["directory"] == "Standard"
+    assert set(users[0]) == LISTED
     assert api.get(f"projects/{project.pk}/users/{sam.pk}").status_code == 200
     assert api.get(f"projects/{project.pk}/users/{pat.pk}").status_code == 404
 
@@ -516,8 +518,10 @@ def test_a_user_is_put_on_a_project_and_taken_off(api, pat, project):
 
 def test_levels_on_a_project_change_by_patch(api, sam, project):
     path = f"projects/{project.pk}/users/{sam.pk}"
-    told = api.patch(path, {"user": {"permission_levels": {"admin": "Admin"}, "job_title": "PM"}})
-    assert told.json()["permission_levels"] == {
+    response = api.patch(
+        path, {"user": {"permission_levels": {"admin": "Admin"}, "job_title": "PM"}}
+    )
+    assert response.json()["permission_levels"] == {
         "directory": "Standard",
         "admin": "Admin",
         "erp_integrations": "None",
@@ -525,15 +529,18 @@ def test_levels_on_a_project_change_by_patch(api, sam, project):
     assert (member(sam).admin, member(sam).job_title) == (Level.NONE, "PM")
     nothing = {"directory": "None", "admin": "None"}
     for method, address in ((api.patch, path), (api.post, f"{path}/actions/add")):
-        told = method(address, {"user": {"permission_levels": nothing}})
-        assert (told.status_code, list(told.json()["errors"])) == (422, ["permission_levels"])
+        response = method(address, {"user": {"permission_levels": nothing}})
+        assert (response.status_code, list(response.json()["errors"])) == (
+            422,
+            ["permission_levels"],
+        )
     assert ProjectMembership.objects.get(membership=member(sam)).admin == Level.ADMIN
 
 
 def test_a_new_user_of_a_project_is_the_companys_too(api, project):
-    told = api.post(f"projects/{project.pk}/users", {"user": NEW})
-    assert (told.status_code, told.json()["name"]) == (201, "Nia New")
-    assert told.json()["permission_levels"]["directory"] == "Read Only"
+    response = api.post(f"projects/{project.pk}/users", {"user": NEW})
+    assert (response.status_code, response.json()["name"]) == (201, "Nia New")
+    assert response.json()["permission_levels"]["directory"] == "Read Only"
     assert names(api.get(f"projects/{project.pk}/users")) == ["Nia New"]
     assert "Nia New" in names(api.get(of_company(api)))
     assert Membership.objects.get(user__name="Nia New").directory == Level.NONE
@@ -551,13 +558,13 @@ def test_inactive_users_of_a_project(api, sam, project):
 def test_readers_of_a_project_change_nothing_and_strangers_see_nothing(
     reader, stranger, sam, pat, project, other_project
 ):
-    one = f"projects/{project.pk}/users/{sam.pk}"
-    assert reader.get(one).status_code == 200
+    user_path = f"projects/{project.pk}/users/{sam.pk}"
+    assert reader.get(user_path).status_code == 200
     for method, path in [
         ("POST", f"projects/{project.pk}/users"),
-        ("PATCH", one),
+        ("PATCH", user_path),
         ("POST", f"projects/{project.pk}/users/{pat.pk}/actions/add"),
-        ("DELETE", f"{one}/actions/remove"),
+        ("DELETE", f"{user_path}/actions/remove"),
     ]:
         assert reader(method, path, {"user": NEW}).status_code == 403
         assert stranger(method, path, {"user": NEW}).status_code == 404
