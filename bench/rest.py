@@ -25,7 +25,7 @@ from erpbridge.rest.responses import dumps
 LISTED, SYNCED, MANY = 1_000, 500, 100_000
 OURS, PLAIN, BARE = "erpbridge", "ModelSerializer", "bare SQL and JSON"
 # The columns of the vendor itself; those with "__" are joined.
-OWN = [one for one in COLUMNS if "__" not in one]
+OWN = [column for column in COLUMNS if "__" not in column]
 _turns = itertools.count(1)
 
 

@@ -46,11 +46,11 @@ def unprivileged() -> dict[str, Any]:
 
 def postgresql_programs() -> Path:
     """The folder of ``initdb`` and ``postgres``; Debian keeps it off the PATH."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     on_path = shutil.which("initdb")
-    if not found and not on_path:
+    if not installed and not on_path:
         raise SystemExit("PostgreSQL is not installed; run: make deps")
-    return found[-1].parent if found else Path(on_path or "").resolve().parent
+    return installed[-1].parent if installed else Path(on_path or "").resolve().parent
 
 
 @contextmanager

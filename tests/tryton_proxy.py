@@ -124,7 +124,7 @@ def ask(upstream: tuple[str, int], request: bytes) -> bytes:
     return answer
 
 
-def serve_one(client: socket.socket, upstream: tuple[str, int], faults: Faults) -> None:
+def serve_client(client: socket.socket, upstream: tuple[str, int], faults: Faults) -> None:
     with client, suppress(OSError):
         request = read_request(client)
         faults.requests.append(request)
@@ -174,7 +174,7 @@ def proxy(upstream: tuple[str, int]) -> Iterator[tuple[str, Faults]]:
             while True:
                 client, _ = listener.accept()
                 thread = threading.Thread(
-                    target=serve_one, args=(client, upstream, faults), daemon=True
+                    target=serve_client, args=(client, upstream, faults), daemon=True
                 )
                 thread.start()
                 faults.threads.append(thread)

@@ -70,29 +70,29 @@ def fields(schema: dict[str, Any], path: Path = ()) -> Iterator[Path]:
         yield from fields(other, path)
     if "items" in schema:
         yield from fields(schema["items"], (*path, "[]"))
-    for name, one in schema.get("properties", {}).items():
-        yield from fields(one, (*path, name))
+    for name, field in schema.get("properties", {}).items():
+        yield from fields(field, (*path, name))
     if "integer" in (schema.get("type"), *(schema.get("type") or [])):
         yield path
 
 
 def named(path: Path) -> str:
-    return next(one for one in reversed(path) if one != "[]")
+    return next(part for part in reversed(path) if part != "[]")
 
 
 def ids(operation: Operation) -> list[Path]:
     """The fields of an operation's body that name rows."""
-    told = describe()["paths"][operation.template][operation.method.lower()]
-    body = told.get("requestBody", {}).get("content", {}).get("application/json", {})
-    found = dict.fromkeys(fields(body.get("schema", {})))
-    return [path for path in found if named(path) in OF_THE_ADDRESS or "_id" in named(path)]
+    described = describe()["paths"][operation.template][operation.method.lower()]
+    body = described.get("requestBody", {}).get("content", {}).get("application/json", {})
+    numbers = dict.fromkeys(fields(body.get("schema", {})))
+    return [path for path in numbers if named(path) in OF_THE_ADDRESS or "_id" in named(path)]
 
 
 def foreign(operation: Operation, name: str, scene: Scene) -> int:
     if name not in OF_THE_ADDRESS:
         assert name in FOREIGN, f"{operation}: tell this test what {name} names"
         return FOREIGN[name](scene)
-    words = [one for one in operation.name.split("/") if one in ABOUT]
+    words = [word for word in operation.name.split("/") if word in ABOUT]
     assert words, f"{operation}: tell this test what {name} names"
     return ABOUT[words[-1]](scene)
 
@@ -105,18 +105,18 @@ def with_value(body: Any, path: Path, value: Any) -> Any:
     if head == "[]":
         rows = body if isinstance(body, list) else []
         return [with_value(rows[0] if rows else None, tuple(tail), value), *rows[1:]]
-    found = dict(body) if isinstance(body, dict) else {}
-    return {**found, head: with_value(found.get(head), tuple(tail), value)}
+    changed = dict(body) if isinstance(body, dict) else {}
+    return {**changed, head: with_value(changed.get(head), tuple(tail), value)}
 
 
 def did_nothing(answer: Any) -> bool:
     """A call for many rows that found none of them."""
     if nothing_but_errors(answer):
         return True
-    told = answer.json() if answer.content else None
-    if not isinstance(told, dict):
+    body = answer.json() if answer.content else None
+    if not isinstance(body, dict):
         return False
-    return told.get("successes") == [] or told.get("done") == 0
+    return body.get("successes") == [] or body.get("done") == 0
 
 
 def test_no_row_of_another_account_is_named_in_a_body(scenes, api):
@@ -146,7 +146,7 @@ def test_no_row_of_another_account_is_named_in_a_query(scenes, api):
             if name.endswith("_id"):
                 call = replace(scene.call(operation), query="")
                 call = with_query(call, f"{name}={foreign(operation, name, other)}")
-                body = {key: one for key, one in (call.body or {}).items() if key != name}
+                body = {key: value for key, value in (call.body or {}).items() if key != name}
                 answer = watched.tried(api, operation, replace(call, body=body or None))
                 if answer.status_code < 400:
                     taken.append((str(operation), name, answer.content[:200]))

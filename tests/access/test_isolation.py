@@ -21,11 +21,11 @@ def routes() -> list[str]:
     """Every address under /rest."""
 
     def walk(patterns: list, prefix: str = ""):
-        for one in patterns:
-            route = prefix + str(one.pattern)
-            if isinstance(one, URLResolver):
-                yield from walk(one.url_patterns, route)
-            elif isinstance(one, URLPattern) and route.startswith("rest/"):
+        for pattern in patterns:
+            route = prefix + str(pattern.pattern)
+            if isinstance(pattern, URLResolver):
+                yield from walk(pattern.url_patterns, route)
+            elif isinstance(pattern, URLPattern) and route.startswith("rest/"):
                 yield route
 
     return sorted(set(walk(get_resolver().url_patterns)))
@@ -39,8 +39,8 @@ def address(route: str, ours: dict[str, object]) -> str:
     route = route.replace("<int:segment_id>", str(ours["segment"]))
     if route.startswith(OF_PROJECTS):
         route += f"?project_id={ours['project']}"
-    head, found, _tail = route.partition("/<int:pk>")
-    if found:
+    head, separator, _tail = route.partition("/<int:pk>")
+    if separator:
         parts = head.split("/")
         row = ROWS.get("/".join(parts[-2:])) or ROWS[parts[-1]]
         route = route.replace("<int:pk>", str(ours[row]))

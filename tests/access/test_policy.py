@@ -63,8 +63,8 @@ GRANULAR = {"companies.edit", "companies.import"}
 
 def access_of(*, account=None, project=None, in_project=False, flag=False, rights=None) -> Access:
     membership = Membership(can_push_to_accounting=flag, **(account or {}))
-    held = ProjectMembership(**project) if project is not None else None
-    access = Access(User(), Scope(ACCOUNT, PROJECT if in_project else None), membership, held)
+    on_project = ProjectMembership(**project) if project is not None else None
+    access = Access(User(), Scope(ACCOUNT, PROJECT if in_project else None), membership, on_project)
     access.erp_rights = rights or {}
     return access
 
@@ -118,14 +118,14 @@ def test_project_directory_admin_is_admin_in_every_tool_of_that_project_only():
 @pytest.mark.parametrize("level", Level)
 @pytest.mark.parametrize("where", [IN_ACCOUNT, "project"])
 def test_create_and_edit_companies_adds_to_read_only_and_standard(action, level, where):
-    held = {"directory": level, "create_edit_companies": True}
-    access = access_of(**{where: held}, in_project=where == "project")
+    levels = {"directory": level, "create_edit_companies": True}
+    access = access_of(**{where: levels}, in_project=where == "project")
     assert bool(access.can(action)) == (level > Level.NONE)
 
 
 def test_the_granular_right_of_the_account_does_not_reach_into_a_project():
-    held = {"directory": Level.STANDARD, "create_edit_companies": True}
-    access = access_of(account=held, project={"directory": Level.STANDARD}, in_project=True)
+    levels = {"directory": Level.STANDARD, "create_edit_companies": True}
+    access = access_of(account=levels, project={"directory": Level.STANDARD}, in_project=True)
     assert not access.can("companies.edit")
 
 
@@ -137,8 +137,8 @@ def test_the_granular_right_sends_nothing():
 @pytest.mark.parametrize(("action", "direction"), [("items.import", 0), ("items.accept", 1)])
 def test_below_admin_an_approver_decides_only_for_the_ticked_record_types(action, direction):
     rights = {"vendor": (direction == 0, direction == 1)}
-    held = {"erp_integrations": Level.STANDARD}
-    access = access_of(account=held, flag=True, rights=rights)
+    levels = {"erp_integrations": Level.STANDARD}
+    access = access_of(account=levels, flag=True, rights=rights)
     opposite = ({"items.import", "items.accept"} - {action}).pop()
     assert access.can(action, "vendor")
     assert not access.can(opposite, "vendor")

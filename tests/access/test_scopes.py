@@ -23,12 +23,12 @@ __all__ = ["ours"]
 # What every member may open: the way in, and the list of one's own projects.
 OPEN_TO_MEMBERS = {"account", "access:projects"}
 OF_ONE_ACCOUNT = [
-    one for one in OF_ACCOUNTS if "project_id" not in one[1] and one[0] not in OPEN_TO_MEMBERS
+    url for url in OF_ACCOUNTS if "project_id" not in url[1] and url[0] not in OPEN_TO_MEMBERS
 ]
-OF_PROJECTS = [one for one in OF_ACCOUNTS if "project_id" in one[1]]
+OF_PROJECTS = [url for url in OF_ACCOUNTS if "project_id" in url[1]]
 # What a project does not hold although its admin may open the pages around it.
 HELD = {"company_id", "import_id", "request_id", "public_id"}
-OF_HELD = [one for one in OF_PROJECTS if HELD & set(one[1])]
+OF_HELD = [url for url in OF_PROJECTS if HELD & set(url[1])]
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_whoever_may_only_read_changes_nothing(url, ours, account, project, clie
     assert answer.status_code in {403, 404, 405}
 
 
-DECISIONS = [one for one in OF_ACCOUNTS if one[0].endswith(("accept", "reject", "answer", "_many"))]
+DECISIONS = [url for url in OF_ACCOUNTS if url[0].endswith(("accept", "reject", "answer", "_many"))]
 
 
 @pytest.mark.parametrize("url", DECISIONS, ids=ids)

@@ -34,14 +34,14 @@ def test_a_directory_admin_sees_every_project_of_the_account_and_none_of_another
 
 @pytest.mark.parametrize("tool", Tool)
 def test_a_project_is_seen_as_soon_as_one_of_its_tools_is_open(db, tool):
-    held = ProjectMembershipFactory(**{tool.value: Level.READ_ONLY})
-    ProjectFactory(account=held.project.account)
-    assert seen_by(held.membership) == {held.project}
+    project_membership = ProjectMembershipFactory(**{tool.value: Level.READ_ONLY})
+    ProjectFactory(account=project_membership.project.account)
+    assert seen_by(project_membership.membership) == {project_membership.project}
 
 
 def test_a_project_without_any_level_is_not_seen(db):
-    held = ProjectMembershipFactory(create_edit_companies=True)
-    assert seen_by(held.membership) == set()
+    project_membership = ProjectMembershipFactory(create_edit_companies=True)
+    assert seen_by(project_membership.membership) == set()
 
 
 def test_account_levels_below_directory_admin_show_no_project(account, project):

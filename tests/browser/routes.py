@@ -24,7 +24,7 @@ def to_project_directory(page: Page, project: Any) -> None:
     tabs.get_by_role("link", name="Companies", exact=True).click()
 
 
-def to_cost_codes(page: Page, found: Any, *, several: bool) -> None:
+def to_cost_codes(page: Page, code_list: Any, *, several: bool) -> None:
     """Steps 1 to 4 of the page on cost codes, from wherever a person of the account is."""
     # 1. Navigate to the company's Admin tool.
     page.locator("details.tools summary").click()
@@ -38,5 +38,5 @@ def to_cost_codes(page: Page, found: Any, *, several: bool) -> None:
     segments.get_by_role("link", name="Cost Code", exact=True).click()
     # 4. With several lists, select the ERP Standard Cost Codes list; the only one is open.
     if several:
-        page.get_by_role("link", name=found.name, exact=True).click()
-    expect(page.get_by_role("heading", level=1)).to_have_text(found.name)
+        page.get_by_role("link", name=code_list.name, exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(code_list.name)

@@ -84,11 +84,11 @@ def test_after_allow_the_browser_follows_to_the_application_and_its_code_works(
     sign_in(sam)
     page.goto(asking(path))
     page.get_by_role("button", name="Allow").click()
-    told = said(page)
-    assert told["state"] == [STATE]
+    returned = said(page)
+    assert returned["state"] == [STATE]
     given = {
         "grant_type": "authorization_code",
-        "code": told["code"][0],
+        "code": returned["code"][0],
         "redirect_uri": f"{home}{path}",
         "client_id": app.application.uid,
         "client_secret": app.secret,

@@ -28,8 +28,8 @@ def test_what_differs_is_shown_with_both_sides_and_decided_by_keyboard(
     item.refresh_from_db()
     assert steps.unlink(Link.objects.get(), by=ada) == {}
     other = CompanyFactory.create(account=account, name="Summit Steel")
-    told = {other.pk: Origin(id=item.erp_id)}
-    assert link("vendor", told, access=access_of(ada)) == {}
+    origins = {other.pk: Origin(id=item.erp_id)}
+    assert link("vendor", origins, access=access_of(ada)) == {}
     update = steps.update_item(other, access_of(ada), "Summit Steel, Inc.")
     steps.decide([update], access_of(pat))
     steps.export(connected)

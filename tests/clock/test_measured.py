@@ -106,10 +106,10 @@ def test_what_is_waited_for_is_shown_by_the_wall_clock(db):
 
 
 def test_spans_are_late_and_never_early(db):
-    one = Clock.objects.annotate(after=after(60), least=at_least(60), ago=ago(60)).get()
-    assert one.after - one.reading == timedelta(seconds=60)
-    assert one.least - one.reading == timedelta(seconds=60 + STEP)
-    assert one.reading - one.ago == timedelta(seconds=60 + STEP)
+    clock = Clock.objects.annotate(after=after(60), least=at_least(60), ago=ago(60)).get()
+    assert clock.after - clock.reading == timedelta(seconds=60)
+    assert clock.least - clock.reading == timedelta(seconds=60 + STEP)
+    assert clock.reading - clock.ago == timedelta(seconds=60 + STEP)
 
 
 def test_without_its_row_nothing_is_over_and_the_reason_is_told(db):

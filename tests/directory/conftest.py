@@ -20,9 +20,9 @@ __all__ = ["connection"]
 @pytest.fixture
 def company(account, project, ada) -> Company:
     """A company on the project."""
-    found = CompanyFactory.create(account=account, name="Quarry & Sons, LLC", city="Baltimore")
-    company_services.add_to_project([found.pk], project=project, by=ada)
-    return found
+    company = CompanyFactory.create(account=account, name="Quarry & Sons, LLC", city="Baltimore")
+    company_services.add_to_project([company.pk], project=project, by=ada)
+    return company
 
 
 @pytest.fixture

@@ -36,13 +36,13 @@ def firms(account, other_account, project) -> dict[str, Company]:
     return made
 
 
-def names(found: Any, firms: dict[str, Company]) -> list[str]:
-    pks = set(found.values_list("pk", flat=True))
-    return [name for name, one in firms.items() if one.pk in pks]
+def names(companies: Any, firms: dict[str, Company]) -> list[str]:
+    pks = set(companies.values_list("pk", flat=True))
+    return [name for name, firm in firms.items() if firm.pk in pks]
 
 
-def access(account: Any, project: Any = None, held: Any = None, **levels: Any) -> Access:
-    mine = ProjectMembership(**held) if held else None
+def access(account: Any, project: Any = None, on_project: Any = None, **levels: Any) -> Access:
+    mine = ProjectMembership(**on_project) if on_project else None
     return Access(User(), Scope(account, project), Membership(**levels), mine)
 
 

@@ -40,15 +40,15 @@ TEXTS = st.text(st.sampled_from([*SIGNS, *";,\t\r\n'\" a1"]), max_size=12)
 
 def opened(content: str) -> list[str]:
     """Every cell that some spreadsheet makes of a file: by each delimiter, and split naively."""
-    found = re.split(r"[;\t\r\n]", content.lstrip("\ufeff"))
+    cells = re.split(r"[;\t\r\n]", content.lstrip("\ufeff"))
     for delimiter in ",;\t":
         # As a spreadsheet reads it: the lines are those of the file, a quotation mark may stand
         # anywhere.
         for row in csv.reader(
             io.StringIO(content.lstrip("\ufeff"), newline=""), delimiter=delimiter
         ):
-            found += row
-    return found
+            cells += row
+    return cells
 
 
 def becomes_a_formula(cell: str) -> bool:
@@ -77,7 +77,7 @@ def test_adapters_and_the_kernel_write_by_one_rule():
     assert (cells.guarded, cells.unguarded) == (formulas.guarded, formulas.unguarded)
 
 
-@pytest.mark.parametrize("text", [one for one in DANGEROUS if one == one.strip()])
+@pytest.mark.parametrize("text", [text for text in DANGEROUS if text == text.strip()])
 def test_a_guarded_cell_is_read_back_as_it_was(text):
     content = "".join(delimited.written([["name", "n"], [text, "1"]])).encode()
     assert delimited.read(content).lines[0].cells[0] == text

@@ -10,7 +10,7 @@ PHONE = r"[<=9999999]###\-####;\(###\)\ ###\-####"
 
 
 @pytest.mark.parametrize(
-    ("value", "shown", "text"),
+    ("value", "cell_format", "text"),
     [
         (33000, "00-00-00", "03-30-00"),
         (7, '"CC-"000', "CC-007"),
@@ -39,12 +39,12 @@ PHONE = r"[<=9999999]###\-####;\(###\)\ ###\-####"
         (7, "@", "7"),
     ],
 )
-def test_a_number_is_shown_by_its_format(value, shown, text):
-    assert number_formats.number(value, shown) == text
+def test_a_number_is_shown_by_its_format(value, cell_format, text):
+    assert number_formats.number(value, cell_format) == text
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"),
+    ("value", "cell_format"),
     [
         (123456789012, "General"),
         (0.00001, "General"),
@@ -60,13 +60,13 @@ def test_a_number_is_shown_by_its_format(value, shown, text):
         (5, "000-@"),
     ],
 )
-def test_what_a_format_shows_is_not_guessed(value, shown):
+def test_what_a_format_shows_is_not_guessed(value, cell_format):
     with pytest.raises(number_formats.Unknown):
-        number_formats.number(value, shown)
+        number_formats.number(value, cell_format)
 
 
 @pytest.mark.parametrize(
-    ("value", "shown", "text"),
+    ("value", "cell_format", "text"),
     [
         ("7", "General", "7"),
         ("7", "@", "7"),
@@ -75,5 +75,5 @@ def test_what_a_format_shows_is_not_guessed(value, shown):
         ("7", ";;;", ""),
     ],
 )
-def test_a_text_is_shown_by_its_format(value, shown, text):
-    assert number_formats.text(value, shown) == text
+def test_a_text_is_shown_by_its_format(value, cell_format, text):
+    assert number_formats.text(value, cell_format) == text

@@ -24,8 +24,8 @@ def book(*rows, sheets: int = 1, formats: dict[str, str] | None = None) -> bytes
     made = openpyxl.Workbook()
     for row in rows:
         made.active.append(row)
-    for place, shown in (formats or {}).items():
-        made.active[place].number_format = shown
+    for place, number_format in (formats or {}).items():
+        made.active[place].number_format = number_format
     for number in range(1, sheets):
         made.create_sheet(f"Other {number}")
     content = io.BytesIO()

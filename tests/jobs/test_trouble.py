@@ -44,13 +44,13 @@ def page_of(account, ada, client_of):
     """The page of a job as Ada reads it, who has signed in before the trouble began."""
     client = client_of(ada)
 
-    def shown(job: Job) -> str:
+    def open_page(job: Job) -> str:
         place = [account.pk, job.project_id, job.public_id]
         name = "jobs:project_job" if job.project_id else "jobs:job"
-        url = reverse(name, args=[one for one in place if one is not None])
+        url = reverse(name, args=[argument for argument in place if argument is not None])
         return unescape(client.get(url).text)
 
-    return shown
+    return open_page
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def work_on(job: Job, times: int = 1) -> Job:
     return job
 
 
-@pytest.mark.parametrize("kind", [one.name for one in kinds.kinds()])
+@pytest.mark.parametrize("kind", [kind.name for kind in kinds.kinds()])
 @pytest.mark.usefixtures("full")
 def test_on_a_full_disk_it_waits_then_stops_and_says_what_to_do(kind, job_of, page_of):
     job = work_on(job_of(store_much, kind))

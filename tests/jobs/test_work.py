@@ -71,7 +71,7 @@ def test_a_second_job_about_a_subject_begins_once_the_first_is_done(begin, unhea
 def test_a_worker_makes_room_after_its_turn_and_another_goes_on(begin, unheard, monkeypatch):
     monkeypatch.setattr(jobs_run, "TURN", 0.0)
     job = begin(total=2)
-    monkeypatch.setattr(jobs_run, "_take_turn", one_step)
+    monkeypatch.setattr(jobs_run, "_take_turn", step_and_release)
     jobs_run.work(job.pk)
     job.refresh_from_db()
     assert (job.state, job.done) == ("queued", 1)
@@ -80,7 +80,7 @@ def test_a_worker_makes_room_after_its_turn_and_another_goes_on(begin, unheard, 
     assert (job.state, counted()) == ("done", [1, 2])
 
 
-def one_step(run: jobs_run.Run) -> None:
+def step_and_release(run: jobs_run.Run) -> None:
     counting.step(run)
     if not run.over:
         jobs_run._release(run)

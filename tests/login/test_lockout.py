@@ -125,15 +125,15 @@ class Busy:
             self.entered.release()
 
     def __enter__(self):
-        for one in self.threads:
-            one.start()
+        for thread in self.threads:
+            thread.start()
         self.entered.acquire()
         return self
 
     def __exit__(self, *_error):
         self.over.set()
-        for one in self.threads:
-            one.join()
+        for thread in self.threads:
+            thread.join()
 
 
 @pytest.fixture
@@ -160,8 +160,8 @@ def test_every_page_that_hashes_says_so(name, sam, taken, client_of):
     new = {"new_password1": "a quite different phrase 7"}
     new |= {"old_password": PASSWORD, "new_password2": new["new_password1"]}
     if name == "invitation":
-        found = client.get(invitation_path(sam), follow=True)
-        address = found.redirect_chain[-1][0]
+        response = client.get(invitation_path(sam), follow=True)
+        address = response.redirect_chain[-1][0]
     else:
         address = reverse(name)
     assert client.post(address, new).status_code == 503

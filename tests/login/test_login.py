@@ -125,8 +125,8 @@ def test_guessing_the_old_password_in_a_session_locks_the_name_too(guarded, clie
 
 def test_changing_the_password_ends_other_sessions(client, sam):
     elsewhere = Client()
-    for one in (client, elsewhere):
-        log_in(one, sam.email)
+    for browser in (client, elsewhere):
+        log_in(browser, sam.email)
     body = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW}
     answer = client.post(reverse("password_change"), body)
     assert answer.headers["Location"] == reverse("password_change_done")

@@ -28,8 +28,8 @@ def settings_url(account) -> str:
 
 def hidden(page: str) -> dict[str, str]:
     """The hidden fields of a page, by name."""
-    found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page)
-    return {name: unescape(value) for name, value in found}
+    fields = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page)
+    return {name: unescape(value) for name, value in fields}
 
 
 def sign_in(client: Client, person, page: str):

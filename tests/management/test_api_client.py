@@ -23,35 +23,45 @@ def run(*arguments: str) -> dict[str, str]:
     return dict(word.split("=", 1) for word in shlex.split(out.getvalue()))
 
 
-def token(told, **grant):
-    body = {"client_id": told["CLIENT_ID"], "client_secret": told["CLIENT_SECRET"], **grant}
+def token(credentials, **grant):
+    body = {
+        "client_id": credentials["CLIENT_ID"],
+        "client_secret": credentials["CLIENT_SECRET"],
+        **grant,
+    }
     return Client().post("/oauth/token", body).json()["access_token"]
 
 
 def test_a_fresh_client_works_at_once(db):
-    told = run()
+    credentials = run()
     for grant in (
         {"grant_type": "client_credentials"},
-        {"grant_type": "refresh_token", "refresh_token": told["REFRESH_TOKEN"]},
+        {"grant_type": "refresh_token", "refresh_token": credentials["REFRESH_TOKEN"]},
     ):
         sent = {
-            "Authorization": f"Bearer {token(told, **grant)}",
-            "Procore-Company-Id": told["COMPANY_ID"],
+            "Authorization": f"Bearer {token(credentials, **grant)}",
+            "Procore-Company-Id": credentials["COMPANY_ID"],
         }
-        path = f"/rest/v1.0/projects/{told['PROJECT_ID']}/vendors"
+        path = f"/rest/v1.0/projects/{credentials['PROJECT_ID']}/vendors"
         body = {"vendor": {"name": "Bay Glass"}}
         made = Client().post(path, body, content_type="application/json", headers=sent)
         assert made.status_code == 201
-    account = Account.objects.get(pk=told["COMPANY_ID"])
+    account = Account.objects.get(pk=credentials["COMPANY_ID"])
     assert not Connection.objects.filter(account=account).exists()
     assert account.cost_types.count() == 7
-    lists = {one.name: (one.is_erp, one.codes.count()) for one in account.code_lists.all()}
+    lists = {
+        code_list.name: (code_list.is_erp, code_list.codes.count())
+        for code_list in account.code_lists.all()
+    }
     assert lists == {"Standard Cost Codes": (False, 6), "ERP Standard Cost Codes": (True, 0)}
 
 
 def test_a_client_of_an_account_that_is_there(account, project, ada):
-    told = run("--company", str(account.pk), "--project", str(project.pk))
-    assert (told["COMPANY_ID"], told["PROJECT_ID"]) == (str(account.pk), str(project.pk))
+    credentials = run("--company", str(account.pk), "--project", str(project.pk))
+    assert (credentials["COMPANY_ID"], credentials["PROJECT_ID"]) == (
+        str(account.pk),
+        str(project.pk),
+    )
 
 
 @pytest.mark.parametrize("arguments", [["--company", "9"], ["--project", "1"]])

@@ -23,7 +23,7 @@ def seed() -> str:
 
 
 def access_of(role: str, project: Project | None = None) -> Access:
-    (person,) = [one for one in (ADA, *OTHERS) if one.role == role]
+    (person,) = [candidate for candidate in (ADA, *OTHERS) if candidate.role == role]
     access = load(User.objects.get(email=person.email), Account.objects.get(name=ACCOUNT), project)
     assert access is not None
     return access
@@ -63,18 +63,22 @@ def test_the_demo_has_something_for_every_rule():
 def test_the_demo_shows_cost_codes_in_every_state_and_loads_them_once(settings, tmp_path):
     settings.DATA_DIR = tmp_path  # with a ledger in which nobody has seeded
     seed()
-    (found,) = CodeList.objects.all()
-    states = Counter(found.codes.values_list("erp_state", flat=True))
+    (code_list,) = CodeList.objects.all()
+    states = Counter(code_list.codes.values_list("erp_state", flat=True))
     assert set(states) == {"", "ready", "rejected", "synced"}
-    assert {code.depth for code in found.codes.all()} == {0, 1, 2}
+    assert {code.depth for code in code_list.codes.all()} == {0, 1, 2}
     on_school = CostCode.objects.filter(on_projects__project__number="1042")
-    assert set(on_school) == set(found.codes.filter(erp_state="synced"))
+    assert set(on_school) == set(code_list.codes.filter(erp_state="synced"))
     waiting = Item.objects.filter(state="ready")
     assert {item.acceptance.get("income_account", "") for item in waiting} == {"", "4000"}
-    before = found.codes.count(), ProjectCostCode.objects.count(), Item.objects.count()
+    before = code_list.codes.count(), ProjectCostCode.objects.count(), Item.objects.count()
     assert "Created" not in seed()
-    found.refresh_from_db()
-    assert (found.codes.count(), ProjectCostCode.objects.count(), Item.objects.count()) == before
+    code_list.refresh_from_db()
+    assert (
+        code_list.codes.count(),
+        ProjectCostCode.objects.count(),
+        Item.objects.count(),
+    ) == before
 
 
 @pytest.mark.django_db

@@ -14,7 +14,7 @@ from erpbridge.processes.client_address import client_network
 PROXY, INNER = "10.0.0.5", "10.0.0.6"
 
 
-def told(peer: str, forwarded: str | None = None) -> str | None:
+def network_of(peer: str, forwarded: str | None = None) -> str | None:
     sent = {} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded}
     return client_network(RequestFactory().get("/", REMOTE_ADDR=peer, **sent))
 
@@ -27,12 +27,12 @@ def proxies(settings):
 @pytest.mark.parametrize("forged", ["203.0.113.9", "10.0.0.5", "203.0.113.9, 10.0.0.5", "x"])
 def test_without_named_proxies_no_header_counts(forged, settings):
     settings.ERPBRIDGE_TRUSTED_PROXIES = []
-    assert told("198.51.100.7", forged) == "198.51.100.7"
+    assert network_of("198.51.100.7", forged) == "198.51.100.7"
 
 
 @pytest.mark.parametrize("forged", ["203.0.113.9", "10.0.0.5", "203.0.113.9, 10.0.0.5", "x"])
 def test_a_client_that_is_no_proxy_says_nothing_about_itself(forged, proxies):
-    assert told("198.51.100.7", forged) == "198.51.100.7"
+    assert network_of("198.51.100.7", forged) == "198.51.100.7"
 
 
 @pytest.mark.parametrize(
@@ -54,19 +54,19 @@ def test_a_client_that_is_no_proxy_says_nothing_about_itself(forged, proxies):
 )
 def test_behind_a_named_proxy_the_last_that_is_no_proxy_counts(forwarded, client, proxies):
     for peer in (PROXY, "fd00::5", ""):
-        assert told(peer, forwarded) == client
+        assert network_of(peer, forwarded) == client
 
 
 def test_a_subscriber_of_ipv6_is_one_client(settings):
     settings.ERPBRIDGE_TRUSTED_PROXIES = []
-    assert told("2001:db8:1:2::9") == told("2001:db8:1:2:ffff::1") == "2001:db8:1:2::"
-    assert told("2001:db8:1:3::9") == "2001:db8:1:3::"
-    assert told("fe80::1%eth0") == "fe80::"
+    assert network_of("2001:db8:1:2::9") == network_of("2001:db8:1:2:ffff::1") == "2001:db8:1:2::"
+    assert network_of("2001:db8:1:3::9") == "2001:db8:1:3::"
+    assert network_of("fe80::1%eth0") == "fe80::"
 
 
 def test_the_setting_takes_addresses_and_networks_and_names_what_it_cannot_read(monkeypatch):
     monkeypatch.setenv("PROXIES", "10.0.0.5, 172.16.0.0/12, fd00::/8")
-    assert [str(one) for one in env.networks("PROXIES")] == [
+    assert [str(network) for network in env.networks("PROXIES")] == [
         "10.0.0.5/32",
         "172.16.0.0/12",
         "fd00::/8",

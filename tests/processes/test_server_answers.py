@@ -66,9 +66,12 @@ def server(tmp_path_factory) -> Iterator[Server]:
         printed = subprocess.run(
             [*manage, "api_client"], cwd=ROOT, env=env, capture_output=True, text=True, check=True
         )
-        told = dict(word.split("=", 1) for word in shlex.split(printed.stdout))
-        made = Server(port, told)
-        given = {"client_id": told["CLIENT_ID"], "client_secret": told["CLIENT_SECRET"]}
+        credentials = dict(word.split("=", 1) for word in shlex.split(printed.stdout))
+        made = Server(port, credentials)
+        given = {
+            "client_id": credentials["CLIENT_ID"],
+            "client_secret": credentials["CLIENT_SECRET"],
+        }
         given["grant_type"] = "client_credentials"
         _response, body = made.call(
             "POST", "/oauth/token", json.dumps(given), **{"Content-Type": "application/json"}
@@ -140,6 +143,6 @@ def test_an_address_may_have_eight_kilobytes(server):
     ids=["long header", "no address", "no colon"],
 )
 def test_what_the_server_refuses_by_itself_is_json(server, raw, status):
-    found, told = server.send(raw)
-    assert (found, told["code"]) == (status, status)
-    assert told["message"] == told["errors"]
+    answered, body = server.send(raw)
+    assert (answered, body["code"]) == (status, status)
+    assert body["message"] == body["errors"]

@@ -76,9 +76,9 @@ def test_the_admin_page_lists_the_settings_by_right(
     for tool, names in expected.items():
         user = UserFactory.create()
         MembershipFactory.create(user=user, account=account, **{tool: Level.READ_ONLY})
-        assert [one.label for one, _href in listed(client_of(user), admin)] == names
+        assert [setting.label for setting, _href in listed(client_of(user), admin)] == names
     everything = listed(client_of(ada), admin)
-    assert [one.label for one, _href in everything] == [
+    assert [setting.label for setting, _href in everything] == [
         "Work Breakdown Structure",
         "Cost types",
         "Directory settings",
@@ -88,7 +88,7 @@ def test_the_admin_page_lists_the_settings_by_right(
         "Account",
     ]
     # Each opens, and its breadcrumbs lead back.
-    for _one, href in everything:
+    for _setting, href in everything:
         page = client_of(ada).get(href)
         assert page.status_code == 200
         assert f'<a href="{admin}">Admin</a>' in page.text, href
@@ -180,9 +180,9 @@ def test_a_person_without_an_account_is_told_what_to_do(db: None, client_of: Sig
 def test_who_only_reads_the_admin_tool_of_a_project_starts_at_its_work_breakdown_structure(
     sam: User, account: Account, project: Project, client_of: SignIn
 ) -> None:
-    held = sam.memberships.get().projects.get()
-    held.directory, held.admin = Level.NONE, Level.READ_ONLY
-    held.save()
+    project_membership = sam.memberships.get().projects.get()
+    project_membership.directory, project_membership.admin = Level.NONE, Level.READ_ONLY
+    project_membership.save()
     home = f"/accounts/{account.pk}/projects/{project.pk}/"
     assert client_of(sam).get(home).headers["Location"] == f"{home}wbs/"
 

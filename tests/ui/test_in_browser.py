@@ -58,8 +58,8 @@ def test_nothing_is_wider_than_the_screen_and_all_is_accessible(
         for path in (f"/accounts/{account.pk}/projects/", "/password/"):
             entered.at(path)
             assert entered.evaluate("document.documentElement.scrollWidth") <= width
-            found = Axe().run(entered, options={"runOnly": ["wcag2a", "wcag2aa"]})
-            assert found.response["violations"] == [], f"{path} at {width}"
+            report = Axe().run(entered, options={"runOnly": ["wcag2a", "wcag2aa"]})
+            assert report.response["violations"] == [], f"{path} at {width}"
 
 
 def test_typed_changes_are_not_left_behind_unasked(entered: Any) -> None:

@@ -26,7 +26,7 @@ def listed(query: str = "") -> Page[Project]:
         Project.objects.all(),
         QueryDict(query),
         sorts=SORTS,
-        search=lambda found, words: found.filter(name__icontains=words),
+        search=lambda projects, words: projects.filter(name__icontains=words),
     )
 
 
@@ -132,6 +132,8 @@ def test_a_page_costs_two_queries_and_no_offset(
 
 
 def test_a_null_sort_key_is_a_programming_error(projects: list[Project]) -> None:
-    found = Project.objects.all()
+    queryset = Project.objects.all()
     with pytest.raises(ValueError, match="Coalesce"):
-        list_page(found, QueryDict("size=25"), sorts={"by": "memberships__membership__job_title"})
+        list_page(
+            queryset, QueryDict("size=25"), sorts={"by": "memberships__membership__job_title"}
+        )

@@ -70,16 +70,16 @@ def cora(account) -> User:
 
 def filled(account, by: User) -> CodeList:
     """The ERP list with codes that nobody has sent, and a second list."""
-    found = list_services.erp_list(account.pk)
-    assert found is not None
-    codes.tree(found, by, *ROWS)
+    code_list = list_services.erp_list(account.pk)
+    assert code_list is not None
+    codes.tree(code_list, by, *ROWS)
     list_services.create(account=account, name="Residential", by=by)
-    return found
+    return code_list
 
 
-def send_as_the_seed_page_tells(page: Page, address: str, found: CodeList, cora: User) -> None:
+def send_as_the_seed_page_tells(page: Page, address: str, code_list: CodeList, cora: User) -> None:
     log_in(page, address, cora)
-    to_cost_codes(page, found, several=True)
+    to_cost_codes(page, code_list, several=True)
     expect(page.get_by_text("5 unsynced")).to_be_visible()
     # 5. Click Send to ERP.
     page.get_by_role("button", name="Send to ERP (5)").click()
@@ -88,20 +88,20 @@ def send_as_the_seed_page_tells(page: Page, address: str, found: CodeList, cora:
     log_out(page)
 
 
-def open_grid(page: Page, address: str, found: CodeList, pat: User) -> None:
+def open_grid(page: Page, address: str, code_list: CodeList, pat: User) -> None:
     log_in(page, address, pat)
-    page.goto(address + reverse("erp:items", args=[found.account_id, "cost-codes"]))
+    page.goto(address + reverse("erp:items", args=[code_list.account_id, "cost-codes"]))
     expect(page.get_by_role("rowheader")).to_have_text(list(ROWS))
 
 
 def test_codes_go_from_the_list_to_tryton_where_they_stand_as_a_tree(
     page, live_server, worker, erp, in_tryton, account, ada, cora, pat
 ):
-    found = filled(account, ada)
-    send_as_the_seed_page_tells(page, live_server.url, found, cora)
+    code_list = filled(account, ada)
+    send_as_the_seed_page_tells(page, live_server.url, code_list, cora)
 
     # Accounting rejects one with a reason, and exports the rest.
-    open_grid(page, live_server.url, found, pat)
+    open_grid(page, live_server.url, code_list, pat)
     page.get_by_role("checkbox", name="02-200 Clearing").check()
     page.get_by_role("button", name="Reject ticked").click()
     page.get_by_label("Reason").fill("Booked with 02.")
@@ -125,7 +125,7 @@ def test_codes_go_from_the_list_to_tryton_where_they_stand_as_a_tree(
     # Its sender reads why one came back, mends it and sends it again.
     log_out(page)
     log_in(page, live_server.url, cora)
-    page.goto(live_server.url + reverse("admin_wbs:list", args=[account.pk, found.pk]))
+    page.goto(live_server.url + reverse("admin_wbs:list", args=[account.pk, code_list.pk]))
     page.get_by_role("link", name="1 rejected").click()
     expect(page.get_by_text("Booked with 02.")).to_be_visible()
     page.get_by_role("link", name="Edit 02-200 Clearing").click()
@@ -144,10 +144,10 @@ def simulated(account, ada) -> Connection:
 @pytest.fixture
 def sent(account, ada, cora, simulated, page, live_server, pat) -> CodeList:
     """Five codes in front of Pat."""
-    found = filled(account, ada)
-    send_as_the_seed_page_tells(page, live_server.url, found, cora)
-    open_grid(page, live_server.url, found, pat)
-    return found
+    code_list = filled(account, ada)
+    send_as_the_seed_page_tells(page, live_server.url, code_list, cora)
+    open_grid(page, live_server.url, code_list, pat)
+    return code_list
 
 
 def test_accounts_are_picked_by_keyboard_filled_and_exported(page, worker, simulated, sent):
@@ -189,8 +189,8 @@ def test_accounts_are_picked_by_keyboard_filled_and_exported(page, worker, simul
     page.get_by_role("button", name="Export", exact=True).click()
     expect(page.get_by_text("5 of 5 synced")).to_be_visible(timeout=60_000)
     assert sorted(codes.in_erp(simulated)) == [tuple(row.split(" ", 1)) for row in ROWS]
-    held = steps.adapter_of(simulated).pull("cost_code").records
-    accounts = {one.erp_code: one.data["income_account"] for one in held}
+    records = steps.adapter_of(simulated).pull("cost_code").records
+    accounts = {record.erp_code: record.data["income_account"] for record in records}
     assert accounts == {
         "01": "4010", "01-100": "4000", "01-100-10": "4000", "02": "4900", "02-200": "4900",
     }  # fmt: skip
@@ -227,7 +227,7 @@ def test_without_scripts_what_is_typed_in_rows_is_kept_when_a_column_is_filled(
     page.get_by_label("GL Account – Income of 02 Site work").fill("4900")
     page.get_by_label("with", exact=True).fill("4000")
     page.get_by_role("button", name="Fill column").click()
-    values = [one.input_value() for one in page.locator("input[name$='-income_account']").all()]
+    values = [field.input_value() for field in page.locator("input[name$='-income_account']").all()]
     assert values == ["4000", "4000", "4000", "4900", "4000"]
     page.get_by_role("button", name="Export all").click()
     page.get_by_role("button", name="Export", exact=True).click()
@@ -242,9 +242,9 @@ def test_the_grid_fits_its_window_and_is_accessible(page, live_server, sent, sim
     for path in (grid, f"{grid}?division=02", f"{grid}defaults/"):
         page.goto(live_server.url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-        found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]})
+        report = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]})
         wrong = [
-            (one["id"], [node["html"] for node in one["nodes"]])
-            for one in found.response["violations"]
+            (violation["id"], [node["html"] for node in violation["nodes"]])
+            for violation in report.response["violations"]
         ]
         assert wrong == [], f"{path} at {width}"

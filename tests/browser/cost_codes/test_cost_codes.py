@@ -29,9 +29,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def erp_list(account, ada) -> CodeList:
     steps.connect(account, by=ada)
-    found = list_services.erp_list(account.pk)
-    assert found is not None
-    return found
+    code_list = list_services.erp_list(account.pk)
+    assert code_list is not None
+    return code_list
 
 
 @pytest.fixture
@@ -46,9 +46,9 @@ def cora(account):
 def opened(page: Page, sign_in, cora, live_server, account):
     """The page of a list, opened by Cora."""
 
-    def at(found: CodeList, query: str = "") -> Page:
+    def at(code_list: CodeList, query: str = "") -> Page:
         sign_in(cora)
-        address = reverse("admin_wbs:list", args=[account.pk, found.pk])
+        address = reverse("admin_wbs:list", args=[account.pk, code_list.pk])
         page.goto(f"{live_server.url}{address}{query}")
         return page
 
@@ -182,9 +182,9 @@ def test_a_branch_opens_where_it_stands_and_takes_codes_under_the_selected_one(
 
 @pytest.fixture
 def code_list_of_three(account, ada) -> CodeList:
-    found = list_services.create(account=account, name="Residential", by=ada)
-    tree(found, ada, "01 General", "01-100 Survey", "02 Site")
-    return found
+    code_list = list_services.create(account=account, name="Residential", by=ada)
+    tree(code_list, ada, "01 General", "01-100 Survey", "02 Site")
+    return code_list
 
 
 def test_a_row_is_edited_in_place_saved_with_enter_and_left_with_escape(opened, code_list_of_three):
@@ -283,8 +283,9 @@ def test_no_page_is_wider_than_the_window_and_all_is_accessible(
     ):
         page.goto(live_server.url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-        found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]})
+        report = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]})
         wrong = [
-            (one["id"], [n["html"] for n in one["nodes"]]) for one in found.response["violations"]
+            (violation["id"], [node["html"] for node in violation["nodes"]])
+            for violation in report.response["violations"]
         ]
         assert wrong == [], f"{path} at {width}"

@@ -20,10 +20,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def residential(account, ada):
-    found = CodeListFactory.create(account=account, name="Residential")
+    code_list = CodeListFactory.create(account=account, name="Residential")
     rows = ("01 General", "01-100 Survey", "01-100-5 Stakes", "01-200 Permits", "02 Site")
-    tree(found, ada, *rows)
-    return found
+    tree(code_list, ada, *rows)
+    return code_list
 
 
 @pytest.fixture
@@ -83,8 +83,8 @@ def test_a_refresh_shows_a_green_banner_until_it_is_done(
     monkeypatch.setattr(send, lambda *_args, **_more: None)
     enter(owner, "01 General", "01-100 Survey")
     sign_in(ada)
-    found = erp_list(account)
-    page.goto(live_server.url + reverse("admin_wbs:list", args=[account.pk, found.pk]))
+    code_list = erp_list(account)
+    page.goto(live_server.url + reverse("admin_wbs:list", args=[account.pk, code_list.pk]))
     page.get_by_role("link", name="Refresh from ERP").click()
     page.get_by_role("button", name="Fetch the codes").click()
     expect(page.get_by_text("Waiting to start")).to_be_visible()
@@ -95,4 +95,4 @@ def test_a_refresh_shows_a_green_banner_until_it_is_done(
     do_jobs()
     expect(page.get_by_text("2 added.")).to_be_visible()
     expect(page.locator(".job-running")).to_have_count(0)
-    assert seen(found) == ["01 General", "01-100 Survey"]
+    assert seen(code_list) == ["01 General", "01-100 Survey"]

@@ -29,7 +29,7 @@ def erp_list(account, ada):
 
 
 def names(account):
-    return [one.name for one in Segment.objects.structure(account.pk)]
+    return [segment.name for segment in Segment.objects.structure(account.pk)]
 
 
 def test_a_segment_is_added_and_moved_by_keyboard(page: Page, sign_in, ada, account, to):
@@ -93,8 +93,8 @@ def test_items_are_added_by_tab_and_tab(page: Page, sign_in, ada, account, to):
     page.keyboard.type("Piles")
     page.keyboard.press("Tab")
     expect(page.get_by_role("row", name="01-100")).to_be_visible()
-    found = SegmentItem.objects.order_by("sort_path")
-    assert [one.full_code for one in found] == ["01", "01-100", "02"]
+    items = SegmentItem.objects.order_by("sort_path")
+    assert [item.full_code for item in items] == ["01", "01-100", "02"]
 
 
 def test_a_half_filled_row_asks_before_it_is_left(page: Page, sign_in, ada, account, to):

@@ -56,15 +56,22 @@ def test_insurances_of_a_vendor(api, account):
     }
     made = api.post(path, {"insurance": given})
     assert made.status_code == 201
-    shown = made.json()
+    insurance = made.json()
     # A day that is none is stored as null and not refused, as Procore does.
-    assert (shown["effective_date"], shown["expiration_date"]) == ("2026-01-01", None)
-    assert (shown["limit"], shown["exempt"], shown["vendor_id"]) == ("1000000", True, firm.pk)
-    one = f"{path}/{shown['id']}"
-    assert api.patch(one, {"insurance": {"status": "expired"}}).json()["status"] == "expired"
-    assert api.get(path).json() == [api.get(one).json()]
+    assert (insurance["effective_date"], insurance["expiration_date"]) == ("2026-01-01", None)
+    assert (insurance["limit"], insurance["exempt"], insurance["vendor_id"]) == (
+        "1000000",
+        True,
+        firm.pk,
+    )
+    insurance_path = f"{path}/{insurance['id']}"
+    assert (
+        api.patch(insurance_path, {"insurance": {"status": "expired"}}).json()["status"]
+        == "expired"
+    )
+    assert api.get(path).json() == [api.get(insurance_path).json()]
     assert api.post(path, {"insurance": {"origin_id": "I-1"}}).status_code == 422
-    assert api.delete(one).status_code == 204
+    assert api.delete(insurance_path).status_code == 204
     assert api.get(path).json() == []
 
 
@@ -72,7 +79,7 @@ def test_insurances_sync_by_origin_id(api, account):
     firm = CompanyFactory.create(account=account)
     path = f"companies/{account.pk}/vendors/{firm.pk}/insurances/sync"
     rows = [{"origin_id": "I-1", "limit": "1"}, {"origin_id": "I-1", "limit": "2"}, {"id": 9}]
-    told = api.patch(path, {"updates": rows}).json()
-    assert [one["limit"] for one in told["entities"]] == ["2", "2"]
-    assert told["errors"][0]["errors"] == {"id": ["Entity with this ID not found"]}
+    body = api.patch(path, {"updates": rows}).json()
+    assert [entity["limit"] for entity in body["entities"]] == ["2", "2"]
+    assert body["errors"][0]["errors"] == {"id": ["Entity with this ID not found"]}
     assert Insurance.objects.count() == 1

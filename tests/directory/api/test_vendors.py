@@ -77,14 +77,14 @@ def test_an_unknown_view_names_the_known_ones(api, firm):
 
 
 def test_the_kinds_of_values_are_those_that_generated_clients_enforce(api, firm):
-    shown = api.get(f"vendors/{firm.pk}").json()
-    assert isinstance(shown["id"], int)
+    vendor = api.get(f"vendors/{firm.pk}").json()
+    assert isinstance(vendor["id"], int)
     flags = ("is_active", "prequalified", "synced_to_erp", "authorized_bidder", "company_vendor")
-    assert all(isinstance(shown[name], bool) for name in flags)
-    assert shown["bidding"]["small_business"] is False
-    assert len(shown["bidding"]) == 13
-    assert shown["zip"] is None
-    assert shown["created_at"].endswith("Z")
+    assert all(isinstance(vendor[name], bool) for name in flags)
+    assert vendor["bidding"]["small_business"] is False
+    assert len(vendor["bidding"]) == 13
+    assert vendor["zip"] is None
+    assert vendor["created_at"].endswith("Z")
 
 
 def test_a_missing_company_is_named(api):
@@ -107,7 +107,7 @@ def test_pages_carry_their_headers_and_links(api, account):
     response = api.get("vendors?per_page=2&page=2&view=compact&filters[search]=Firm,%20x")
     assert response.json() == []
     response = api.get("vendors?per_page=2&page=2&view=compact&sort=name")
-    assert [one["name"] for one in response.json()] == ["Firm 2", "Firm 3"]
+    assert [vendor["name"] for vendor in response.json()] == ["Firm 2", "Firm 3"]
     assert (response["Total"], response["Per-Page"]) == ("5", "2")
     base = "http://testserver/rest/v1.0/vendors?view=compact&sort=name"
     assert response["Link"].split(", ") == [
@@ -123,7 +123,7 @@ def test_commas_and_brackets_are_encoded_in_links(api, account):
         CompanyFactory.create(account=account)
     pks = ",".join(str(pk) for pk in Company.objects.values_list("pk", flat=True))
     link = api.get(f"vendors?filters[id][]={pks}&per_page=1")["Link"]
-    assert all("," not in one for one in link.split(", "))
+    assert all("," not in part for part in link.split(", "))
     assert "filters%5Bid%5D%5B%5D=" in link
 
 
@@ -134,14 +134,14 @@ def test_a_page_past_the_end_is_empty_with_headers(api, firm):
 
 def test_following_the_links_finds_every_vendor_once(api, account):
     made = [CompanyFactory.create(account=account, name="Same").pk for _ in range(7)]
-    found, path = [], "vendors?per_page=3&sort=name&view=compact"
+    ids, path = [], "vendors?per_page=3&sort=name&view=compact"
     while path:
         response = api.get(path)
-        found += [one["id"] for one in response.json()]
+        ids += [vendor["id"] for vendor in response.json()]
         links = response["Link"].split(", ")
-        path = next((one[1 : one.index(">")] for one in links if 'rel="next"' in one), "")
+        path = next((link[1 : link.index(">")] for link in links if 'rel="next"' in link), "")
         path = path.removeprefix("http://testserver")
-    assert found == made
+    assert ids == made
 
 
 def test_more_than_the_largest_page_is_capped(api, firm, settings):
@@ -159,8 +159,8 @@ def test_a_page_or_sort_that_cannot_be_is_400(api, query):
 def test_the_default_order_is_by_id_and_a_minus_turns_a_sort(api, account):
     for name in ("b", "c", "a"):
         CompanyFactory.create(account=account, name=name)
-    names = [one["name"] for one in api.get("vendors?view=compact").json()]
-    turned = [one["name"] for one in api.get("vendors?view=compact&sort=-name,id").json()]
+    names = [vendor["name"] for vendor in api.get("vendors?view=compact").json()]
+    turned = [vendor["name"] for vendor in api.get("vendors?view=compact&sort=-name,id").json()]
     assert (names, turned) == (["b", "c", "a"], ["c", "b", "a"])
 
 
@@ -179,7 +179,7 @@ def test_filters_come_in_four_spellings(api, account, query):
     made = [CompanyFactory.create(account=account).pk for _ in range(3)]
     query = query.format(made[0], made[1])
     expected = made[:2] if str(made[1]) in query else made[:1]
-    assert [one["id"] for one in api.get(f"vendors?view=compact&{query}").json()] == expected
+    assert [vendor["id"] for vendor in api.get(f"vendors?view=compact&{query}").json()] == expected
 
 
 def test_filters_are_anded_and_unknown_ones_ignored(api, account, firm):
@@ -229,15 +229,15 @@ def test_more_filters_of_vendors(api, account, firm):
         f"standard_cost_code_id][]={code.pk}",
         "origin_id]=V-9",
     ):
-        found = api.get(f"vendors?view=compact&filters[{query}").json()
-        assert [one["id"] for one in found] == [made["id"]], query
+        matches = api.get(f"vendors?view=compact&filters[{query}").json()
+        assert [match["id"] for match in matches] == [made["id"]], query
     assert api.get(f"vendors?filters[standard_cost_code_id][]={code.pk}0").json() == []
 
 
 def test_creating_takes_every_field_and_answers_the_whole_vendor(api, account):
     trade = TradeFactory.create(account=account, name="Masonry")
     parent = CompanyFactory.create(account=account, name="Head Office")
-    codes = [one.pk for one in CostCodeFactory.create_batch(2, list__account=account)]
+    codes = [code.pk for code in CostCodeFactory.create_batch(2, list__account=account)]
     given = {
         "name": "Blue Heron Concrete",
         "abbreviated_name": "BHC",
@@ -268,17 +268,17 @@ def test_creating_takes_every_field_and_answers_the_whole_vendor(api, account):
     }
     response = write(api, **given)
     assert response.status_code == 201
-    shown = response.json()
+    vendor = response.json()
     for name in set(given) & NORMAL - {"zip"}:
-        assert shown[name] == given[name], name
-    assert shown["zip"] == "21201"
-    assert shown["parent"] == {"id": parent.pk, "name": "Head Office"}
-    assert [one["name"] for one in shown["trades"]] == ["Masonry"]
-    assert shown["standard_cost_codes"] == [{"id": pk} for pk in codes]
-    assert shown["bidding"]["small_business"] is True
-    assert shown["business_register"]["identifier"] == "52-1234567"
-    events = Event.objects.about(account.pk, "vendor", shown["id"])
-    assert [one.verb for one in events] == ["created"]
+        assert vendor[name] == given[name], name
+    assert vendor["zip"] == "21201"
+    assert vendor["parent"] == {"id": parent.pk, "name": "Head Office"}
+    assert [row["name"] for row in vendor["trades"]] == ["Masonry"]
+    assert vendor["standard_cost_codes"] == [{"id": pk} for pk in codes]
+    assert vendor["bidding"]["small_business"] is True
+    assert vendor["business_register"]["identifier"] == "52-1234567"
+    events = Event.objects.about(account.pk, "vendor", vendor["id"])
+    assert [event.verb for event in events] == ["created"]
 
 
 @pytest.mark.parametrize(
@@ -312,24 +312,24 @@ def test_creating_takes_every_field_and_answers_the_whole_vendor(api, account):
 def test_what_cannot_be_is_422_and_names_the_field(api, field, value):
     response = write(api, **({"name": "Firm"} | {field: value}))
     assert response.status_code == 422
-    told = response.json()
-    assert list(told["errors"]) == [field]
-    assert told["message"].startswith(field)
-    assert told["code"] == 422
+    body = response.json()
+    assert list(body["errors"]) == [field]
+    assert body["message"].startswith(field)
+    assert body["code"] == 422
     assert not Company.objects.exists()
 
 
 def test_the_view_for_an_erp_has_its_custom_fields_as_lists(api, firm):
-    shown = api.get(f"vendors/{firm.pk}?view=erp").json()
-    assert (shown["origin_custom_fields"], shown["erp_custom_fields"]) == ([], [])
+    vendor = api.get(f"vendors/{firm.pk}?view=erp").json()
+    assert (vendor["origin_custom_fields"], vendor["erp_custom_fields"]) == ([], [])
 
 
 def test_a_cost_code_of_another_account_is_refused_like_one_of_nobody(api, other_account):
     code = CostCodeFactory.create(list__account=other_account)
     response = write(api, name="Firm", standard_cost_code_ids=[code.pk])
     assert response.status_code == 422
-    told = response.json()["errors"]["standard_cost_code_ids"]
-    assert told == [f"there is no standard cost code {code.pk}"]
+    problems = response.json()["errors"]["standard_cost_code_ids"]
+    assert problems == [f"there is no standard cost code {code.pk}"]
 
 
 @pytest.mark.parametrize(
@@ -382,8 +382,8 @@ def test_a_change_that_changes_nothing_leaves_no_trace(api, firm, account):
 def test_bidding_flags_are_changed_one_by_one(api, firm):
     api.patch(f"vendors/{firm.pk}", {"vendor": {"bidding": {"small_business": True}}})
     body = {"vendor": {"bidding": {"womens_business": True, "small_business": False}}}
-    shown = api.patch(f"vendors/{firm.pk}", body).json()["bidding"]
-    assert [name for name in shown if shown[name]] == ["womens_business"]
+    flags = api.patch(f"vendors/{firm.pk}", body).json()["bidding"]
+    assert [name for name in flags if flags[name]] == ["womens_business"]
 
 
 def test_deactivating_and_reactivating(api, firm):
@@ -391,7 +391,7 @@ def test_deactivating_and_reactivating(api, firm):
     assert api.patch(f"vendors/{firm.pk}", body).json()["is_active"] is False
     assert api.get("vendors").json() == []
     inactive = f"companies/{api.company}/vendors/inactive"
-    assert [one["id"] for one in api.get(inactive).json()] == [firm.pk]
+    assert [vendor["id"] for vendor in api.get(inactive).json()] == [firm.pk]
     assert api.patch(f"{inactive}/{firm.pk}", {}).json()["is_active"] is True
     assert api.get(inactive).json() == []
     assert api.patch(f"{inactive}/{firm.pk}", {}).status_code == 404
@@ -433,8 +433,8 @@ def test_without_a_level_in_the_directory_it_is_403(make_service, firm):
 
 
 def test_readers_see_no_inactive_vendors(reader, account):
-    gone = CompanyFactory.create(account=account, is_active=False)
-    assert reader.get(f"vendors/{gone.pk}").status_code == 404
+    inactive = CompanyFactory.create(account=account, is_active=False)
+    assert reader.get(f"vendors/{inactive.pk}").status_code == 404
     assert reader.get(f"companies/{account.pk}/vendors/inactive").json() == []
 
 
@@ -443,9 +443,9 @@ def test_bidders_are_people_of_the_vendor(api, firm, account, ada, sam):
     firm.people.add(member)
     path = f"vendors/{firm.pk}"
     given = {"vendor": {"bidding_distribution_ids": [sam.pk], "primary_contact_id": sam.pk}}
-    told = api.patch(path, given).json()
-    assert told["bidding_distribution"] == [{"id": sam.pk}]
-    assert told["primary_contact"]["id"] == sam.pk
+    vendor = api.patch(path, given).json()
+    assert vendor["bidding_distribution"] == [{"id": sam.pk}]
+    assert vendor["primary_contact"]["id"] == sam.pk
     event = Event.objects.about(account.pk, "vendor", firm.pk).first()
     assert event.data["changes"]["bid_contacts"] == [[], [sam.name]]
     stranger = {"vendor": {"bidding_distribution_ids": [sam.pk, ada.pk]}}
@@ -490,30 +490,38 @@ def test_a_business_register_is_given_once_and_then_changed(api, firm):
 
 def test_an_origin_id_marks_a_vendor_as_synced_and_clearing_it_undoes_that(api, firm, account):
     body = {"vendor": {"origin_id": "V-1", "origin_code": "C-1", "origin_data": "a=1"}}
-    shown = api.patch(f"vendors/{firm.pk}", body).json()
-    assert (shown["origin_id"], shown["origin_code"], shown["origin_data"]) == ("V-1", "C-1", "a=1")
-    assert shown["synced_to_erp"] is True
-    shown = api.patch(f"vendors/{firm.pk}", {"vendor": {"origin_id": None}}).json()
-    assert (shown["origin_id"], shown["synced_to_erp"], shown["origin_code"]) == (None, False, None)
-    verbs = [one.verb for one in Event.objects.about(account.pk, "vendor", firm.pk)]
+    vendor = api.patch(f"vendors/{firm.pk}", body).json()
+    assert (vendor["origin_id"], vendor["origin_code"], vendor["origin_data"]) == (
+        "V-1",
+        "C-1",
+        "a=1",
+    )
+    assert vendor["synced_to_erp"] is True
+    vendor = api.patch(f"vendors/{firm.pk}", {"vendor": {"origin_id": None}}).json()
+    assert (vendor["origin_id"], vendor["synced_to_erp"], vendor["origin_code"]) == (
+        None,
+        False,
+        None,
+    )
+    verbs = [event.verb for event in Event.objects.about(account.pk, "vendor", firm.pk)]
     assert verbs == ["unlink", "link"]
 
 
 def test_an_origin_id_with_what_cannot_be_seen_is_refused_and_never_points_at_another(api, account):
-    held = CompanyFactory.create(account=account, name="Cedar Doors", origin_id="V 1")
+    company = CompanyFactory.create(account=account, name="Cedar Doors", origin_id="V 1")
     rows = [
         {"name": "Around", "origin_id": "\n V 1\u00a0"},
         {"name": "Hidden", "origin_id": "V\u200b 1"},
         {"name": "No break", "origin_id": "V\u00a01"},
         {"name": "Two blanks", "origin_id": "V  1"},
     ]
-    told = api.patch("vendors/sync", {"updates": rows}).json()
-    assert [one["name"] for one in told["entities"]] == ["Around", "Two blanks"]
-    refused = [one["errors"]["origin_id"][0] for one in told["errors"]]
+    body = api.patch("vendors/sync", {"updates": rows}).json()
+    assert [entity["name"] for entity in body["entities"]] == ["Around", "Two blanks"]
+    refused = [error["errors"]["origin_id"][0] for error in body["errors"]]
     assert [name in text for name, text in zip(UNSEEN, refused, strict=True)] == [True, True]
     stored = dict(Company.objects.values_list("origin_id", "name"))
     assert stored == {"V 1": "Around", "V  1": "Two blanks"}
-    assert Company.objects.get(name="Around") == held
+    assert Company.objects.get(name="Around") == company
 
 
 def test_an_origin_id_belongs_to_one_vendor(api, firm, account):
@@ -563,7 +571,7 @@ def test_a_project_has_its_own_vendors(api, firm, project):
     assert api.get(path).json() == []
     added = api.post(f"{path}/{firm.pk}/actions/add")
     assert (added.status_code, added.json()["project_ids"]) == (201, [project.pk])
-    assert [one["id"] for one in api.get(path).json()] == [firm.pk]
+    assert [vendor["id"] for vendor in api.get(path).json()] == [firm.pk]
     made = api.post(path, {"vendor": {"name": "Bay Glass"}}).json()
     assert api.get(f"{path}/{made['id']}").status_code == 200
     removed = api.delete(f"{path}/{firm.pk}/actions/remove")
@@ -594,7 +602,7 @@ def test_inactive_vendors_of_a_project(api, firm, project, ada):
     company_services.add_to_project([firm.pk], project=project, by=ada)
     api.patch(f"projects/{project.pk}/vendors/{firm.pk}", {"vendor": {"is_active": False}})
     path = f"projects/{project.pk}/vendors/inactive"
-    assert [one["id"] for one in api.get(path).json()] == [firm.pk]
+    assert [vendor["id"] for vendor in api.get(path).json()] == [firm.pk]
     assert api.patch(f"{path}/{firm.pk}", {}).json()["is_active"] is True
 
 
@@ -617,27 +625,27 @@ def test_sync_finds_by_id_else_by_origin_id_else_creates(api, account, firm):
         {"name": ""},
     )
     assert response.status_code == 200
-    told = response.json()
-    assert [one["name"] for one in told["entities"]] == [firm.name, "New", "Second", "Third"]
-    assert told["entities"][1]["id"] == known.pk
-    assert told["entities"][2]["origin_id"] == "V-2"
-    assert told["entities"][3]["origin_id"] is None
-    assert told["errors"][0] == {
+    body = response.json()
+    assert [entity["name"] for entity in body["entities"]] == [firm.name, "New", "Second", "Third"]
+    assert body["entities"][1]["id"] == known.pk
+    assert body["entities"][2]["origin_id"] == "V-2"
+    assert body["entities"][3]["origin_id"] is None
+    assert body["errors"][0] == {
         "id": 999999,
         "name": "Nobody",
         "errors": {"id": ["Entity with this ID not found"]},
     }
-    assert list(told["errors"][1]["errors"]) == ["name"]
+    assert list(body["errors"][1]["errors"]) == ["name"]
 
 
 def test_with_both_ids_the_id_finds_and_the_origin_id_changes(api, account, firm):
-    told = sync(api, {"id": firm.pk, "origin_id": "V-7"}).json()
-    assert (told["entities"][0]["origin_id"], told["errors"]) == ("V-7", [])
+    body = sync(api, {"id": firm.pk, "origin_id": "V-7"}).json()
+    assert (body["entities"][0]["origin_id"], body["errors"]) == ("V-7", [])
 
 
 def test_the_same_origin_id_twice_is_handled_in_order(api):
-    told = sync(api, {"origin_id": "V", "name": "First"}, {"origin_id": "V", "name": "Last"}).json()
-    assert [one["name"] for one in told["entities"]] == ["Last", "Last"]
+    body = sync(api, {"origin_id": "V", "name": "First"}, {"origin_id": "V", "name": "Last"}).json()
+    assert [entity["name"] for entity in body["entities"]] == ["Last", "Last"]
     assert Company.objects.get().name == "Last"
 
 
@@ -661,16 +669,16 @@ def test_a_locked_row_does_not_stop_the_others(api, account, firm):
     other = CompanyFactory.create(account=account)
     ItemFactory.create(account=account, record_id=firm.pk)
     Company.objects.filter(pk=firm.pk).update(erp_state="ready")
-    told = sync(api, {"id": firm.pk, "city": "Bend"}, {"id": other.pk, "city": "Bend"}).json()
-    assert [one["id"] for one in told["entities"]] == [other.pk]
-    assert "Sent to the ERP" in told["errors"][0]["errors"]["base"][0]
+    body = sync(api, {"id": firm.pk, "city": "Bend"}, {"id": other.pk, "city": "Bend"}).json()
+    assert [entity["id"] for entity in body["entities"]] == [other.pk]
+    assert "Sent to the ERP" in body["errors"][0]["errors"]["base"][0]
 
 
 def test_a_vendor_of_another_account_is_not_found(api, stranger, other_account):
     theirs = CompanyFactory.create(account=other_account, origin_id="V-1")
-    told = sync(api, {"id": theirs.pk, "name": "Mine"}, {"origin_id": "V-1", "name": "Own"}).json()
-    assert len(told["errors"]) == 1
-    assert told["entities"][0]["id"] != theirs.pk
+    body = sync(api, {"id": theirs.pk, "name": "Mine"}, {"origin_id": "V-1", "name": "Own"}).json()
+    assert len(body["errors"]) == 1
+    assert body["entities"][0]["id"] != theirs.pk
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["new", "known"])
@@ -680,8 +688,8 @@ def test_500_rows_take_few_statements(api, account, known, django_assert_max_num
         sync(api, *rows)
         rows = [row | {"city": "Bend"} for row in rows]
     with django_assert_max_num_queries(80):
-        told = sync(api, *rows).json()
-    assert len(told["entities"]) == 500
+        body = sync(api, *rows).json()
+    assert len(body["entities"]) == 500
 
 
 # --- required fields --------------------------------------------------------------------------
@@ -729,8 +737,8 @@ def test_required_fields_of_project_vendors_and_of_a_sync(api, firm, project, re
     body = {"vendor": {"name": "Bay Glass"}}
     assert api.post(f"projects/{project.pk}/vendors?{ASKED}", body).status_code == 422
     rows = [{"id": firm.pk, "notes": "x"}, {"name": ""}]
-    told = api.patch(f"vendors/sync?{ASKED}", {"updates": rows}).json()
-    assert [sorted(one["errors"]) for one in told["errors"]] == [
+    answer = api.patch(f"vendors/sync?{ASKED}", {"updates": rows}).json()
+    assert [sorted(error["errors"]) for error in answer["errors"]] == [
         ["business_register_attributes", "trade_ids"],
         ["business_register_attributes", "city", "name", "trade_ids"],
     ]

@@ -243,17 +243,17 @@ def test_more_than_fifty_are_sent_only_after_a_question_with_their_number(
     )
     hidden = dict.fromkeys(re.findall(r'name="ids" value="(\d+)"', question.text))
     bulk(client, project_list, action="send", ids=list(hidden), confirm="1")
-    assert set(Item.objects.values_list("record_id", flat=True)) == {one.pk for one in made}
+    assert set(Item.objects.values_list("record_id", flat=True)) == {company.pk for company in made}
     assert not Item.objects.filter(label="Firm 99").exists()
 
 
 def test_a_locked_company_has_no_edit_in_its_row(client_of, ada, connection, three, project_list):
     client = client_of(ada)
     bulk(client, project_list, action="send", ids=three[0].pk)
-    shown = client.get(project_list).text
-    assert f"{three[0].pk}/edit/" not in shown
-    assert f"{three[1].pk}/edit/" in shown
-    assert shown.count("Locked</span>") == 1
+    page = client.get(project_list).text
+    assert f"{three[0].pk}/edit/" not in page
+    assert f"{three[1].pk}/edit/" in page
+    assert page.count("Locked</span>") == 1
 
 
 def test_all_under_a_filter_that_is_gone_sends_nothing(

@@ -70,7 +70,7 @@ def test_every_general_field_is_shown(client_of, ada, company, urls):
     }
     company_services.edit(company, values=values, seen=1, by=ada)
     text = client_of(ada).get(urls("company")).text
-    for shown in (
+    for expected in (
         "QUARRY",
         "Stoneworks",
         "Maryland (MD)",
@@ -79,7 +79,7 @@ def test_every_general_field_is_shown(client_of, ada, company, urls):
         "Local 9",
         "8(a)",
     ):
-        assert shown in text
+        assert expected in text
     assert 'href="https://quarry.example"' in text
 
 
@@ -146,7 +146,7 @@ def test_history_shows_edits_and_erp_events(client_of, ada, connection, company,
     client.post(urls("company_send"), {"verb": "send", "seen": 2})
     response = client.get(urls("company"), {"tab": "history"})
     lines = response.context["history"].lines
-    assert [(one.changed, one.before, one.after) for one in lines[:2]] == [
+    assert [(line.changed, line.before, line.after) for line in lines[:2]] == [
         ("Sent to the ERP for acceptance", "", "Waiting for accounting"),
         ("City", "Baltimore", "Towson"),
     ]
@@ -162,7 +162,7 @@ def test_long_history_goes_on_behind_a_link(client_of, ada, company, urls):
     first = client.get(urls("company"), {"tab": "history"}).context["history"]
     rest = client.get(urls("company"), {"tab": "history", "before": first.older}).context["history"]
     assert (len(first.lines), rest.older) == (100, None)
-    assert [one.after for one in rest.lines][:2] == ["City 9", "City 8"]
+    assert [line.after for line in rest.lines][:2] == ["City 9", "City 8"]
 
 
 @pytest.mark.parametrize("before", ["x", "²", "9" * 40, "-1"])

@@ -34,7 +34,7 @@ def test_create_many_stores_trades_places_and_one_event_each(account, project, a
         by=ada,
         trades=[["Concrete", "concrete "], ["Concrete", "Framing"]],
     )
-    assert [sorted(map(str, one.trades.all())) for one in made] == [
+    assert [sorted(map(str, company.trades.all())) for company in made] == [
         ["Concrete"],
         ["Concrete", "Framing"],
     ]
@@ -111,7 +111,7 @@ def test_inactive_people_do_not_keep_a_company_active(company, ada, member_of):
     assert (stored.is_active, stored.revision) == (False, 2)
     company_services.reactivate(stored, seen=2, by=ada)
     assert Company.objects.get().is_active
-    assert [one.verb for one in events(company)[:2]] == ["reactivated", "deactivated"]
+    assert [event.verb for event in events(company)[:2]] == ["reactivated", "deactivated"]
 
 
 def test_a_stale_page_does_not_deactivate(company, ada, eve):

@@ -176,7 +176,9 @@ def test_the_second_of_two_editors_loses_nothing(client_of, ada, eve, company, e
     form = response.context["form"]
     assert (form["city"].value(), form["website"].value()) == ("Salisbury", "q.example")
     assert form["zip"].value() == "21204"
-    assert [(one.label, one.now) for one in response.context["conflicts"]] == [("City", "Towson")]
+    assert [(conflict.label, conflict.now) for conflict in response.context["conflicts"]] == [
+        ("City", "Towson")
+    ]
     assert Company.objects.get().city == "Towson"
 
     again = {**typed, "zip": form["zip"].value(), "seen": response.context["seen"]}
@@ -206,7 +208,7 @@ def test_a_trade_typed_and_ticked_counts_once(client_of, ada, account, company, 
     trade = TradeFactory.create(account=account, name="Concrete")
     typed = {"name": company.name, "trades": [trade.pk], "new_trades": "CONCRETE, Glazing"}
     assert client_of(ada).post(edit_url, {**typed, "seen": 1}).status_code == 302
-    assert sorted(one.name for one in company.trades.all()) == ["Concrete", "Glazing"]
+    assert sorted(stored.name for stored in company.trades.all()) == ["Concrete", "Glazing"]
 
 
 def test_while_locked_there_is_no_form_and_a_post_keeps_what_was_typed(
@@ -302,12 +304,12 @@ def test_search_first_finds_look_alikes_of_the_whole_account(
 
 
 def test_a_hit_is_added_to_the_project(client_of, ada, account, project):
-    found = CompanyFactory.create(account=account, name="Star Framing")
+    company = CompanyFactory.create(account=account, name="Star Framing")
     url = reverse("directory:project_company_place", args=[account.pk, project.pk])
     client = client_of(ada)
-    assert "was added to" in client.post(url, {"company": found.pk}, follow=True).text
-    assert "already" in client.post(url, {"company": found.pk}, follow=True).text
-    assert ProjectCompany.objects.get().company == found
+    assert "was added to" in client.post(url, {"company": company.pk}, follow=True).text
+    assert "already" in client.post(url, {"company": company.pk}, follow=True).text
+    assert ProjectCompany.objects.get().company == company
 
 
 @pytest.mark.parametrize("pk", ["", "x", "²", "9" * 40, "999999"])
@@ -317,9 +319,11 @@ def test_adding_what_does_not_exist_is_not_found(client_of, ada, account, projec
 
 
 def test_an_inactive_hit_has_to_be_reactivated_first(client_of, ada, account, project):
-    found = CompanyFactory.create(account=account, name="Star Framing", is_active=False)
+    company = CompanyFactory.create(account=account, name="Star Framing", is_active=False)
     url = reverse("directory:project_company_place", args=[account.pk, project.pk])
-    assert "reactivated first" in client_of(ada).post(url, {"company": found.pk}, follow=True).text
+    assert (
+        "reactivated first" in client_of(ada).post(url, {"company": company.pk}, follow=True).text
+    )
     assert not ProjectCompany.objects.exists()
 
 

@@ -55,9 +55,9 @@ def plan_of(account, *rows: dict[str, str], project=None) -> Plan:
     ],
 )
 def test_a_row_that_looks_like_a_company_says_why(account, star, row, state, why):
-    (one,) = plan_of(account, row).rows
-    assert one.state == state
-    assert why in one.reason
+    (planned,) = plan_of(account, row).rows
+    assert planned.state == state
+    assert why in planned.reason
 
 
 def test_firms_of_one_name_and_other_tax_ids_are_new(account, project, ada):
@@ -90,7 +90,7 @@ def test_a_doubtful_row_is_asked_about_and_an_exact_duplicate_is_not(account, st
 def test_a_row_can_look_like_an_earlier_row_of_the_file(account):
     moon = {"name": "moon", "zip": "21201"}
     plan = plan_of(account, {**moon, "name": "Moon Co"}, {"name": "Sun", "zip": ""}, moon)
-    assert [one.state for one in plan.rows] == [State.NEW, State.NEW, State.DUPLICATE]
+    assert [row.state for row in plan.rows] == [State.NEW, State.NEW, State.DUPLICATE]
     assert "line 2, Moon Co" in plan.rows[2].reason
 
 
@@ -98,12 +98,12 @@ def test_a_row_does_not_look_like_an_earlier_one_that_is_refused(account):
     plan = plan_of(
         account, {"name": "Moon", "email": "wrong"}, {"name": "Moon", "email": "a@moon.example"}
     )
-    assert [one.state for one in plan.rows] == [State.ERROR, State.NEW]
+    assert [row.state for row in plan.rows] == [State.ERROR, State.NEW]
 
 
 def test_companies_of_another_account_are_nobodys_look_alikes(other_account, star):
-    (one,) = plan_of(other_account, {"name": "Star Framing", "zip": "21201"}).rows
-    assert one.state == State.NEW
+    (planned,) = plan_of(other_account, {"name": "Star Framing", "zip": "21201"}).rows
+    assert planned.state == State.NEW
 
 
 def test_an_inactive_look_alike_is_said_to_be_inactive(account, star, ada, project):

@@ -44,13 +44,13 @@ ROWS = 300
 def rows() -> list[dict[str, str]]:
     """Mostly right, each with one or two values drawn from the others."""
     chance = random.Random(15)
-    found = []
+    drawn = []
     for _ in range(ROWS):
         row = {column: values[0] for column, values in CELLS.items()}
         for column in chance.sample(list(CELLS), k=3):
             row[column] = chance.choice(CELLS[column])
-        found.append(row)
-    return found
+        drawn.append(row)
+    return drawn
 
 
 def posted(form: CompanyForm) -> QueryDict:

@@ -184,8 +184,8 @@ def test_a_doubtful_row_is_compared_and_asked_about(upload, client_of, ada, acco
     rows = [GOOD | {"ein": "52-7654321", "phone": "410 555 0199", "address": "1 Road"}]
     answer = upload(ada, file_of(*rows))
     page = answer.content.decode()
-    for told in ("Bowie", "410 555 0101", "410 555 0199", "1 Road, 21201", "EIN 52-7654321"):
-        assert told in page
+    for detail in ("Bowie", "410 555 0101", "410 555 0199", "1 Road, 21201", "EIN 52-7654321"):
+        assert detail in page
     assert "checked" not in page[page.index("<fieldset") : page.index("</fieldset")]
     assert "Choose what to do" in confirm(client_of(ada), answer, look_alikes="").content.decode()
     assert Company.objects.count() == 1
@@ -225,7 +225,7 @@ def test_a_project_import_places_new_and_existing_companies(
     page = confirm(client_of(ada), answer, place="on").content.decode()
     assert "Existing companies added to the project" in page
     on_project = Company.objects.on_project(project.pk)
-    assert sorted(one.name for one in on_project) == ["Moon", there.name]
+    assert sorted(company.name for company in on_project) == ["Moon", there.name]
     assert Company.objects.count() == 2
 
 
@@ -282,8 +282,8 @@ def test_a_mended_error_file_can_be_chosen_as_it_is(upload, client_of, ada):
 def test_who_may_create_companies_may_import_them(
     client_of, sam, account, project, on_project, level, granular, status
 ):
-    held = ProjectMembership if on_project else Membership
-    held.objects.update(directory=level, create_edit_companies=granular, admin=Level.STANDARD)
+    model = ProjectMembership if on_project else Membership
+    model.objects.update(directory=level, create_edit_companies=granular, admin=Level.STANDARD)
     place = [account.pk, project.pk] if on_project else [account.pk]
     address = reverse(f"directory:{'project' if on_project else 'account'}_import", args=place)
     assert client_of(sam).get(address).status_code == status
@@ -292,13 +292,17 @@ def test_who_may_create_companies_may_import_them(
 def test_an_import_is_nobody_elses(upload, client_of, ada, pat, olga, account, project):
     answer = upload(ada, file_of(GOOD))
     Membership.objects.filter(user=pat).update(directory=Level.ADMIN)
-    found = CompanyImport.objects.get()
+    company_import = CompanyImport.objects.get()
     for user in (pat, olga):
         for page in ("preview", "errors"):
-            address = reverse(f"directory:account_import_{page}", args=[account.pk, found.pk])
+            address = reverse(
+                f"directory:account_import_{page}", args=[account.pk, company_import.pk]
+            )
             assert client_of(user).get(address).status_code == 404
         assert client_of(user).post(f"{preview_of(answer)}confirm/").status_code == 404
-    elsewhere = reverse("directory:project_import_preview", args=[account.pk, project.pk, found.pk])
+    elsewhere = reverse(
+        "directory:project_import_preview", args=[account.pk, project.pk, company_import.pk]
+    )
     assert client_of(ada).get(elsewhere).status_code == 404
 
 
@@ -315,7 +319,9 @@ def test_an_upload_nobody_confirmed_is_forgotten_after_a_week(upload, client_of,
     CompanyImport.objects.filter(rows__0__1__0="old").update(at=Now() - timedelta(days=8))
     CompanyImport.objects.exclude(confirmed_at=None).update(at=Now() - timedelta(days=8))
     upload(ada, file_of({"name": "new"}))
-    left = [row[1][0] for one in CompanyImport.objects.all() for row in one.rows]
+    left = [
+        row[1][0] for company_import in CompanyImport.objects.all() for row in company_import.rows
+    ]
     assert sorted(left) == ["new", "young"]
     assert CompanyImport.objects.exclude(confirmed_at=None).count() == 1
 
