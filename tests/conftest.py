@@ -37,9 +37,8 @@ from tests.outgoing import requests_without_erp
 # Callers of the REST API, and the rule that says what runs on SQLite too.
 pytest_plugins = ["tests.rest.fixtures", "tests.db.on_sqlite"]
 
-# The same examples every time: a change is taken or not for what it does. `--hypothesis-seed=N`
-# with the profile "default" looks for others. How quickly they are made and tried says something
-# about the machine.
+# The same examples every time, so that a result depends on the change alone. `--hypothesis-seed=N`
+# with the profile "default" tries others. There is no deadline: speed depends on the machine.
 settings.register_profile(
     "repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -88,7 +87,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_keepdb() -> bool:
-    """True where a copy of a migrated SQLite database lies ready already."""
+    """True where a copy of a migrated SQLite database could be made."""
     name = connection.settings_dict["TEST"]["NAME"]
     return connection.vendor == "sqlite" and template_database.copy_to(Path(name))
 
@@ -102,7 +101,7 @@ def django_db_setup(
         template_database.keep(Path(connection.settings_dict["NAME"]))
     yield
     if connection.vendor == "postgresql":
-        # The last tests may have left this connection to the server's mercy.
+        # The server may have closed this connection during the last tests.
         connection.close()
         with django_db_blocker.unblock(), connection.cursor() as cursor:
             cursor.execute(
@@ -289,7 +288,7 @@ LONG = {
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long files first; else the order stays what the seed made it."""
+    """Run the long files first; the order of the others stays that of the seed."""
     items.sort(key=lambda item: "/".join(item.path.with_suffix("").parts[-2:]) not in LONG)
 
 

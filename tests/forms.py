@@ -29,7 +29,7 @@ PLACES = ("input", "select", "textarea", "button")
 
 @dataclass
 class Form:
-    """Where it goes, what it holds as shown, and what can be picked in its fields."""
+    """The address of a form, the values that it shows, and the choices of its fields."""
 
     action: str
     values: Values = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Form:
 
     @property
     def name(self) -> str:
-        """The name of the address."""
+        """The name of the URL."""
         return resolve(self.action.partition("?")[0]).view_name
 
     def elsewhere(self, action: str, button: tuple[str, str], *, scripted: bool = False) -> Form:
@@ -52,7 +52,7 @@ class Form:
         return Form(action, *fields, scripted=scripted)
 
     def pressed(self) -> Iterator[Values]:
-        """What is sent by each of the buttons, or without one; of what can be ticked one is."""
+        """What each button sends, or a form without one; the first choice of a field is picked."""
         choices = {
             name: self.values.get(name) or options[:1] for name, options in self.offered.items()
         }
@@ -60,7 +60,7 @@ class Form:
             yield {**choices, **self.values, **({name: [value]} if name else {})}
 
     def filled(self) -> Iterator[dict[str, list[Any]]]:
-        """The same, with something picked, typed and uploaded wherever nothing is."""
+        """The same, with a value in every field that is empty, and a file in every upload."""
         for pressed in self.pressed():
             files = {name: [SimpleUploadedFile("probe.csv", CSV)] for name in self.files}
             yield {name: self._filled(name, values) for name, values in pressed.items()} | files
@@ -134,7 +134,7 @@ class _Reading(HTMLParser):
             form.values.setdefault(name, []).append(attributes.get("value") or "")
 
     def _place(self, tag: str, attributes: Given) -> None:
-        """A field or button, in the form around it, or in the one that it names."""
+        """Add a field or button to the form around it, or to the one that it names."""
         form_id = attributes.get("form")
         form = self.ids.get(form_id) if form_id else self.form
         if form is not None:
@@ -181,7 +181,7 @@ def shown_on(client: Client, path: str) -> list[Form]:
 
 
 def shown_in(answer: Any) -> list[Form]:
-    """The forms of an answer; none of what is no page."""
+    """The forms of an answer; none if it is not a page."""
     kind = answer.headers.get("Content-Type", "")
     if answer.status_code != 200 or not kind.startswith("text/html"):
         return []

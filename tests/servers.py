@@ -94,7 +94,7 @@ def until_up(probe: Any, errors: type[Exception], folder: Path) -> None:
 def postgresql(folder: Path, *, durable: bool = False) -> Iterator[str]:
     """The address of an empty database on a server of its own.
 
-    :param durable: a commit waits for the disk, as it does where the data is worth something.
+    :param durable: a commit waits for the disk, as it does in production.
     """
     programs, port, data = postgresql_programs(), free_port(), folder / "data"
     names = ["--username=erpbridge", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]

@@ -2,7 +2,7 @@
 
 ``python -m tests.tryton prepare`` builds both, once; ``python -m tests.tryton serve --port N``
 serves a Tryton on loopback that keeps what it gets, connects a demo account of erpbridge to it,
-and tells of every party and cost code that arrives. That is ``make tryton``.
+and prints every party and cost code that arrives. That is ``make tryton``.
 Tryton is under the GPL: nothing of it is imported here, and erpbridge speaks to it over HTTP only.
 """
 
@@ -211,7 +211,7 @@ class Server:
     process: subprocess.Popen[bytes] = field(init=False)
 
     def start(self) -> None:
-        """On the same port and data as before."""
+        """Start on the same port and data as before."""
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [
@@ -229,12 +229,12 @@ class Server:
         until_up(url, self.process, self.folder)
 
     def kill(self) -> None:
-        """At once, whatever it is doing."""
+        """End at once, whatever it is doing."""
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> None:
-        """In peace, and soon."""
+        """End by SIGTERM; killed after five seconds."""
         # SIGINT is ignored by what a shell started in the background, SIGTERM is not.
         self.process.terminate()
         try:
@@ -317,7 +317,7 @@ ARRIVALS = {
 
 
 def watch(erp: Erp, process: subprocess.Popen[bytes]) -> None:
-    """Tell of every party and cost code that arrives, from Tryton's own database."""
+    """Print every party and cost code that arrives, read from Tryton's own database."""
     last_ids = {
         noun: max((row["id"] for row in erp.rows(query, 0)), default=0)
         for noun, query in ARRIVALS.items()

@@ -20,7 +20,7 @@ def response(status: str, body: bytes, kind: str = "text/html") -> bytes:
 
 @dataclass
 class Gate:
-    """Lets no write that holds ``text`` pass before a second one is there, or time is up."""
+    """Holds back writes that contain ``text`` until a second one arrives or time is up."""
 
     text: bytes
     seconds: float
@@ -28,7 +28,7 @@ class Gate:
     opened: threading.Event = field(default_factory=threading.Event)
 
     def hold(self, request: bytes) -> None:
-        """Wait with this request, if it is meant."""
+        """Hold this request back, if it is such a write."""
         if not request.startswith(b"POST") or self.text not in request:
             return
         self.arrived += 1
@@ -113,7 +113,7 @@ def read_request(client: socket.socket) -> bytes:
 
 
 def ask(upstream: tuple[str, int], request: bytes) -> bytes:
-    """The ERP's whole answer; to nothing it has none."""
+    """The ERP's whole answer; empty for an empty request."""
     if not request:
         return b""
     with socket.create_connection(upstream, timeout=30) as server:

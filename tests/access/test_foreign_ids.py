@@ -18,7 +18,7 @@ from tests.every_call import writes
 from tests.every_call.test_refusals import Watched, nothing_but_errors, with_query
 from tests.every_call.writes import Operation, Scene
 
-# Of the row that a field names: whose it is. ``id`` and ``ids`` name what the address is about.
+# Field name -> the id of such a row in the other account. For ``id`` and ``ids`` see ``ABOUT``.
 FOREIGN: dict[str, Callable[[Scene], int]] = {
     "company_id": lambda s: s.account.pk,
     "bidding_distribution_ids": lambda s: s.member.user_id,
@@ -53,7 +53,7 @@ Path = tuple[str, ...]
 
 @pytest.fixture
 def scenes(all_segments, account, ada, other_account, olga) -> tuple[Scene, Scene]:
-    """The account's, and another account's."""
+    """The scene of the account, and that of another account."""
     return Scene(account, ada), Scene(other_account, olga)
 
 
@@ -110,7 +110,7 @@ def with_value(body: Any, path: Path, value: Any) -> Any:
 
 
 def did_nothing(answer: Any) -> bool:
-    """A call for many rows that found none of them."""
+    """Whether a call for many rows acted on none of them."""
     if nothing_but_errors(answer):
         return True
     body = answer.json() if answer.content else None

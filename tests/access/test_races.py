@@ -16,7 +16,7 @@ from tests.factories import AccountFactory, MembershipFactory
 
 
 def at_once(*actions):
-    """Run the actions in threads that start together; what each of them raised."""
+    """Run the actions in threads that start together; returns what each of them raised."""
     start, raised = threading.Barrier(len(actions)), [None] * len(actions)
 
     def run(place, action):

@@ -1,4 +1,4 @@
-"""The cost codes in the ERP's own books, changed there, behind the back of erpbridge."""
+"""Cost codes changed directly in the ERP's own books, without erpbridge."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def enter(connection: Connection, *rows: str) -> None:
 
 
 def rename(connection: Connection, code: str, *, to: str = "", name: str = "") -> None:
-    """Another code or another description."""
+    """Change the code or the description of a code in the ERP."""
     with steps.ledger_of(connection).transaction() as db:
         if name:
             db.execute("UPDATE cost_code SET name = ? WHERE code = ?", (name, code))
@@ -48,7 +48,7 @@ def rename(connection: Connection, code: str, *, to: str = "", name: str = "") -
 
 
 def strike_out(connection: Connection, *codes: str) -> None:
-    """The ERP does not have them any more."""
+    """Delete codes in the ERP."""
     with steps.ledger_of(connection).transaction() as db:
         for code in codes:
             db.execute("DELETE FROM cost_code WHERE code = ?", (code,))
@@ -61,7 +61,7 @@ def erp_list(account: Account) -> CodeList:
 
 
 def do_jobs() -> None:
-    """What workers do until nothing is left."""
+    """Work on the due jobs until none is left."""
     for _ in range(200):
         job = Job.objects.due().first()
         if job is None:

@@ -13,7 +13,7 @@ from tests.factories import ConnectionFactory
 
 
 def connect(account: Account, *, by: User) -> CodeList:
-    """Make a Tryton the account's ERP; gives the list that came with it."""
+    """Make a Tryton the account's ERP; returns the list that was created for it."""
     connection = ConnectionFactory.create(account=account, adapter="tryton", name="Books")
     connection_services.activate(connection, by=by)
     code_list = list_services.erp_list(account.pk)

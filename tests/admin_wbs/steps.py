@@ -1,4 +1,4 @@
-"""Steps of the stories of cost codes: a tree, sent, accepted with accounts, exported."""
+"""Steps of tests of cost codes: create a tree, send it, accept it with accounts, export it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def send(code_list: CodeList, access: Access, *chosen: CostCode) -> Done:
 
 
 def waiting(code_list: CodeList) -> list[Item]:
-    """The items in front of accounting, parents first."""
+    """The items that wait for accounting, parents first."""
     records = code_list.codes.values("pk")
     items = Item.objects.filter(entity="cost_code", record_id__in=records, state="ready")
     return list(items.order_by("depth", "pk"))
@@ -48,7 +48,7 @@ def accept(items: Iterable[Item], access: Access, **values: str) -> Done:
 
 
 def states(code_list: CodeList) -> dict[str, str]:
-    """Full code -> what the list shows of its way into the ERP."""
+    """Full code -> the ERP state that the list shows."""
     return dict(code_list.codes.order_by("sort_path").values_list("full_code", "erp_state"))
 
 

@@ -20,7 +20,7 @@ STATEMENTS = {
 def event(account):
     with transaction.atomic():
         note(account.pk, [Note("company", 1, "Firm", "created")], by=None)
-    # As a commit does: what waits for one keeps PostgreSQL from a TRUNCATE anyway.
+    # As a commit does: while such checks are pending, PostgreSQL refuses any TRUNCATE.
     connection.check_constraints()
     return Event.objects.get()
 

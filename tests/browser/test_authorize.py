@@ -37,12 +37,12 @@ class Program(BaseHTTPRequestHandler):
         self.wfile.write(b"<!doctype html><title>Estimator</title><h1>Back in Estimator</h1>")
 
     def log_message(self, *_said: object) -> None:
-        """Quietly."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def home() -> Iterator[str]:
-    """Where the application is."""
+    """The address of the application."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Program)
     thread = Thread(target=server.serve_forever)
     thread.start()

@@ -1,4 +1,4 @@
-"""An ERP administrator leads a connection elsewhere, with the keyboard alone."""
+"""An ERP administrator points a connection at another ERP, with the keyboard alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["connected", "quarry"]
 
 
 def shoot(page: Page, name: str) -> None:
-    """A picture for people, where a folder for them is named."""
+    """Save a screenshot, if a folder for screenshots is named."""
     if folder := os.environ.get("ERPBRIDGE_SHOTS"):
         page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 

@@ -168,7 +168,7 @@ def test_a_sent_company_is_accepted_by_accounting_and_arrives_in_the_erp(
 
 @pytest.fixture
 def unsendable(account, project):
-    """A company on a project without ERP; three reasons stand against sending it."""
+    """A company on a project without ERP; it cannot be sent, for three reasons."""
     company = CompanyFactory.create(
         account=account, name="N" * 42, entity_type="ein", entity_id="1"
     )

@@ -16,7 +16,7 @@ from tests.factories import CompanyFactory, ProjectFactory, TradeFactory
 
 @pytest.fixture
 def firms(account, other_account, project) -> dict[str, Company]:
-    """One by its every word, an inactive one, one on a project, and one of another account."""
+    """A company with all details, an inactive one, one on a project, one of another account."""
     made = {
         "heron": CompanyFactory.create(
             account=account,

@@ -61,7 +61,7 @@ def test_the_demo_has_something_for_every_rule():
 
 @pytest.mark.django_db
 def test_the_demo_shows_cost_codes_in_every_state_and_loads_them_once(settings, tmp_path):
-    settings.DATA_DIR = tmp_path  # with a ledger in which nobody has seeded
+    settings.DATA_DIR = tmp_path  # with an empty ledger
     seed()
     (code_list,) = CodeList.objects.all()
     states = Counter(code_list.codes.values_list("erp_state", flat=True))

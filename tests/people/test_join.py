@@ -145,7 +145,7 @@ def test_a_link_expires(invited, olgas):
 
 @pytest.mark.parametrize("changed", [{"confirmed_at": Now()}, {"is_active": False}])
 def test_a_link_of_who_has_joined_or_was_made_inactive_is_gone(invited, olgas, changed):
-    """Also where its nonce is still there."""
+    """Even if its nonce is still stored."""
     Membership.objects.filter(pk=invited.pk).update(**changed)
     assert olgas.get(join_path(invited)).status_code == 410
 
@@ -170,7 +170,7 @@ def test_the_empty_nonce_of_a_joined_person_lets_nobody_in_again(olga, olgas):
 
 
 def test_a_link_names_its_membership(invited, olgas, account):
-    """A nonce is worth nothing for another membership."""
+    """A nonce is not valid for another membership."""
     other = MembershipFactory(account=account, user__name="Zed Other", confirmed_at=None)
     token = signing.dumps([other.pk, invited.join_nonce], salt=SALT)
     assert olgas.post(reverse("access:join", args=[token])).status_code == 410

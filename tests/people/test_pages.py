@@ -16,7 +16,7 @@ LEVELS = {"directory": "1", "admin": "0", "erp_integrations": "2"}
 
 @pytest.fixture
 def url_of(account, sam, project):
-    """The address of a url_of, about Sam and the project where it is about somebody."""
+    """The address of a page by its URL name; a page of a person is Sam's."""
 
     def address(name: str, **changed: int) -> str:
         ids = {"account_id": account.pk}

@@ -1,4 +1,4 @@
-"""Files of the installation are for its own user, and a full disk is told before it hurts."""
+"""Files of the installation are for its own user, and a full disk is reported early."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from erpbridge.processes import private_files
 
 @pytest.fixture
 def database_at(monkeypatch, settings):
-    """Says where the SQLite file is, to what never opens it."""
+    """Set the path of the SQLite file, for code that never opens it."""
 
     def at(path: Path) -> None:
         for name, value in env.sqlite(str(path)).items():
@@ -29,7 +29,7 @@ def database_at(monkeypatch, settings):
 
 @pytest.fixture
 def place(tmp_path, settings, database_at) -> Path:
-    """A data folder with a database, as a start leaves it."""
+    """A data folder with a database, as it is after a start."""
     settings.DATA_DIR = tmp_path / "var"
     settings.DATA_DIR.mkdir(mode=0o700)
     database_at(settings.DATA_DIR / "erpbridge.sqlite3")

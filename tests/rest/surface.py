@@ -79,7 +79,7 @@ def _content(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fields(schema: dict[str, Any]) -> Iterator[str]:
-    """The fields of an object, `!` behind those that must be there."""
+    """The fields of an object, with `!` after those that are required."""
     for name, field in schema.get("properties", {}).items():
         yield f"{name}{'!' * (name in schema.get('required', ()))}: {schema_text(field)}"
 

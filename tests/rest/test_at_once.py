@@ -160,7 +160,7 @@ READ_AT = {
         f"{writes.WBS}/patterns",
     ),
 }
-# Nothing of it can be changed here, so that every caller may say again what it is.
+# None of its fields can be changed here: every caller sends the stored values.
 UNCHANGEABLE = {"cost_codes/{id}"}
 
 

@@ -133,7 +133,7 @@ def test_a_click_on_many_records_is_carried_out_in_batches(api, account, ada, mo
     updates = [{"id": pk} for pk in ids]
     answer = api.post(steps.company_of(api, "vendors/actions/send_to_erp"), {"updates": updates})
     assert said(answer)[1] == []
-    # The first one makes the click, and is not tried again.
+    # The first batch also creates the request, and is not tried again.
     assert batches == [2, 1]
     click = Item.objects.values_list("sent_in", "sent_in__done").distinct().get()
     assert click[1] == 5

@@ -25,7 +25,7 @@ def code_list(account, ada) -> CodeList:
 
 @pytest.fixture
 def project(project):
-    """Pier 7 without the ERP; what holds with it says so."""
+    """Pier 7, not used with the ERP; a test about the ERP switches that on."""
     project.use_with_erp = False
     project.save()
     return project

@@ -1,4 +1,4 @@
-"""What cost codes add to the ERP Integrations tool, and to connections that are older than they."""
+"""What cost codes add to the ERP Integrations tool, and to connections made before them."""
 
 from __future__ import annotations
 

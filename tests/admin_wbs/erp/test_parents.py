@@ -27,7 +27,7 @@ def code_list(account, ada) -> CodeList:
 
 
 class Story:
-    """What the people of the account do with one parent and one child."""
+    """The steps that people take with one parent code and one child code."""
 
     def __init__(self, code_list: CodeList, ada, pat, number: int = 1) -> None:
         account = code_list.account
@@ -55,7 +55,7 @@ class Story:
         )
 
     def force_the_link_away(self) -> None:
-        """As a release that did not look at children left it."""
+        """The state that an earlier release left, which did not check for children."""
         Link.objects.filter(record_id=self.parent.pk).update(ended_at="2026-01-01T00:00Z")
         CostCode.objects.filter(pk=self.parent.pk).update(origin_id="", erp_state="")
 
@@ -114,7 +114,7 @@ def test_others_that_are_due_leave_although_the_first_ones_have_to_wait(story, c
 
 
 def test_what_is_sent_again_after_a_look_needs_its_parent_as_well(story):
-    """The outcome was unknown, the ERP does not hold it, and meanwhile the parent is gone."""
+    """The outcome was unknown, the ERP does not have the code, and its parent was unlinked."""
     story.send(story.child)
     story.accept()
     Item.objects.filter(pk=story.item.pk).update(
@@ -130,7 +130,7 @@ def test_what_is_sent_again_after_a_look_needs_its_parent_as_well(story):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("step", ["send", "accept", "claim"])
 def test_a_parent_is_unlinked_at_the_moment_its_child(step, code_list, ada, pat):
-    """Whoever comes first, the child is never at the root of the ERP, and never lost."""
+    """Whichever comes first, the child is never created at the ERP's root, and never lost."""
     for number in range(1, ROUNDS + 1):
         story = Story(code_list, ada, pat, number)
         story.export_parent()

@@ -56,7 +56,7 @@ def fetch(account, access_of, ada):
 
 @pytest.fixture
 def refresh(account, access_of, ada, fetch):
-    """Fetch, look, apply."""
+    """Fetch the codes, make the plan, apply it."""
 
     def run() -> Job:
         assert fetch().state == "done"

@@ -122,7 +122,7 @@ def test_codes_go_from_the_list_to_tryton_where_they_stand_as_a_tree(
         ("02", "Site work", *root),
     ]
 
-    # Its sender reads why one came back, mends it and sends it again.
+    # The sender reads why one was rejected, corrects it and sends it again.
     log_out(page)
     log_in(page, live_server.url, cora)
     page.goto(live_server.url + reverse("admin_wbs:list", args=[account.pk, code_list.pk]))
@@ -143,7 +143,7 @@ def simulated(account, ada) -> Connection:
 
 @pytest.fixture
 def sent(account, ada, cora, simulated, page, live_server, pat) -> CodeList:
-    """Five codes in front of Pat."""
+    """Five codes that wait for Pat to accept them."""
     code_list = filled(account, ada)
     send_as_the_seed_page_tells(page, live_server.url, code_list, cora)
     open_grid(page, live_server.url, code_list, pat)
@@ -164,7 +164,7 @@ def test_accounts_are_picked_by_keyboard_filled_and_exported(page, worker, simul
     survey = page.get_by_role("row", name="01-100 Survey")
     expect(survey).to_contain_text("nonsense is not one of the ERP's own")
 
-    # What is shown and what goes out are the same, or nothing goes.
+    # A row that shows a value which was not saved is not exported.
     page.get_by_role("checkbox", name="01-100 Survey").check()
     page.get_by_role("button", name="Export ticked").click()
     expect(page.get_by_text("Nothing was exported")).to_be_visible()

@@ -237,7 +237,7 @@ def test_more_than_fifty_are_sent_only_after_a_question_with_their_number(
     question = bulk(client, project_list, action="send", all="1", query="q=firm")
     assert "Send 51 companies to the ERP?" in question.text
     assert not Item.objects.exists()
-    # Who comes meanwhile was not counted and does not go.
+    # A company that was added meanwhile was not counted and is not sent.
     company_services.create_many(
         [Company(name="Firm 99")], account=account, project=project, by=ada
     )

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def confirm_in_a_thread(upload: CompanyImport, seen: str) -> str:
-    """What came of it, as one word."""
+    """The outcome, as one word."""
     try:
         mine = CompanyImport.objects.select_related("account", "project").get(pk=upload.pk)
         apply.confirm(mine, choice=Choice(), seen=seen, by=mine.by)

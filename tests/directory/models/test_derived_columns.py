@@ -1,4 +1,4 @@
-"""Names that are one name, and what the search looks at."""
+"""Spellings of a name that count as the same, and the columns that the search uses."""
 
 from __future__ import annotations
 
