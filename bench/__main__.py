@@ -19,7 +19,7 @@ from bench.ending import unwind_on_signals
 from bench.places import ALONE, BENCHMARKS, SHARED
 
 REPORT = Path("test-results") / "bench.json"
-SHOWN = {"s": ("ms", 1000.0), "/s": ("/s", 1.0), "MB": ("MB", 1.0)}
+UNITS = {"s": ("ms", 1000.0), "/s": ("/s", 1.0), "MB": ("MB", 1.0)}
 
 
 def main() -> None:
@@ -108,7 +108,7 @@ def table(report: Mapping[str, Any]) -> str:
     """The report for people."""
     lines = [f"Python {report['python']}, {report['seconds']} s"]
     for benchmark in report["benchmarks"]:
-        unit, factor = SHOWN[benchmark["unit"]]
+        unit, factor = UNITS[benchmark["unit"]]
         lines.append(f"\n{benchmark['what']} ({benchmark['place']})")
         for case, figure in benchmark["figures"].items():
             line = f"  {case:<48} {factor * figure:>10,.1f} {unit:<3}"

@@ -220,7 +220,8 @@ def context(new_context, console_errors: list[str]):
     context = new_context()
     context.set_default_timeout(PATIENCE)
     context.on(
-        "console", lambda said: said.type == "error" and console_errors.append(str(said.text))
+        "console",
+        lambda message: message.type == "error" and console_errors.append(str(message.text)),
     )
     context.on("weberror", lambda raised: console_errors.append(str(raised.error)))
     yield context

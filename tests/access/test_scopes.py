@@ -27,8 +27,8 @@ OF_ONE_ACCOUNT = [
 ]
 OF_PROJECTS = [url for url in OF_ACCOUNTS if "project_id" in url[1]]
 # What a project does not hold although its admin may open the pages around it.
-HELD = {"company_id", "import_id", "request_id", "public_id"}
-OF_HELD = [url for url in OF_PROJECTS if HELD & set(url[1])]
+RECORD_IDS = {"company_id", "import_id", "request_id", "public_id"}
+OF_RECORDS = [url for url in OF_PROJECTS if RECORD_IDS & set(url[1])]
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_project_admin_finds_nothing_of_another_project(url, ours, account, cl
     assert answers(client_of(uma), address(*url, ours | {"project_id": other.pk})) == {404}
 
 
-@pytest.mark.parametrize("url", OF_HELD, ids=ids)
+@pytest.mark.parametrize("url", OF_RECORDS, ids=ids)
 @pytest.mark.parametrize("elsewhere", ["in the account", "in another project"])
 def test_a_project_holds_nothing_from_elsewhere(url, elsewhere, ours, account, ada, client_of, uma):
     if elsewhere == "in another project":

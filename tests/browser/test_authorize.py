@@ -72,7 +72,7 @@ def asking(live_server, app, home):
     return address
 
 
-def said(page: Page) -> dict[str, list[str]]:
+def query_of(page: Page) -> dict[str, list[str]]:
     expect(page.get_by_role("heading", level=1)).to_have_text("Back in Estimator")
     return parse_qs(urlsplit(page.url).query)
 
@@ -84,7 +84,7 @@ def test_after_allow_the_browser_follows_to_the_application_and_its_code_works(
     sign_in(sam)
     page.goto(asking(path))
     page.get_by_role("button", name="Allow").click()
-    returned = said(page)
+    returned = query_of(page)
     assert returned["state"] == [STATE]
     given = {
         "grant_type": "authorization_code",
@@ -103,7 +103,7 @@ def test_after_refuse_the_application_is_told(page: Page, sign_in, sam, asking):
     sign_in(sam)
     page.goto(asking("/back"))
     page.get_by_role("button", name="Refuse").click()
-    assert said(page)["error"] == ["access_denied"]
+    assert query_of(page)["error"] == ["access_denied"]
 
 
 def test_whoever_logs_in_first_comes_to_the_question_and_to_the_application(
@@ -114,4 +114,4 @@ def test_whoever_logs_in_first_comes_to_the_question_and_to_the_application(
     page.locator("input[name=password]").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("button", name="Allow").click()
-    assert said(page)["state"] == [STATE]
+    assert query_of(page)["state"] == [STATE]

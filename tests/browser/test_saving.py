@@ -92,8 +92,8 @@ def fails(page: Page, fault: str | int) -> None:
         elif fault == "offline":
             route.abort("internetdisconnected")
         else:
-            said = render_to_string("503.html", {"trouble": DISK}) if fault == 503 else PROXY
-            route.fulfill(status=int(fault), body=said)
+            body = render_to_string("503.html", {"trouble": DISK}) if fault == 503 else PROXY
+            route.fulfill(status=int(fault), body=body)
 
     page.route("**/*", meet)
 

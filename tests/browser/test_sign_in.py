@@ -25,5 +25,5 @@ def test_a_policy_violation_would_fail_the_test(live_server, page, console_error
     page.goto(live_server.url + reverse("login"))
     page.evaluate("document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">x</p>')")
     page.wait_for_timeout(200)
-    assert any("Content Security Policy" in said for said in console_errors)
+    assert any("Content Security Policy" in error for error in console_errors)
     console_errors.clear()

@@ -31,9 +31,9 @@ def access_of(role: str, project: Project | None = None) -> Access:
 
 @pytest.mark.django_db
 def test_the_demo_is_created_once_and_its_people_can_sign_in():
-    said = seed()
+    output = seed()
     again = seed()
-    assert said.startswith("Created the demo account")
+    assert output.startswith("Created the demo account")
     assert "Created" not in again
     assert "DEMO" in again
     assert Account.objects.count() == 1

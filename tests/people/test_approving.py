@@ -55,8 +55,8 @@ def test_whoever_is_called_an_approver_can_approve_and_nobody_else(account, proj
         )
         if flag:
             assert reloaded.approving.possible != bool(reloaded.approving.missing)
-    assert [case for case, (said, true) in answers.items() if said != true] == []
-    assert {true for _said, true in answers.values()} == {True, False}
+    assert [case for case, (called, allowed) in answers.items() if called != allowed] == []
+    assert {allowed for _called, allowed in answers.values()} == {True, False}
 
 
 @pytest.mark.parametrize(

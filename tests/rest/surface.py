@@ -17,7 +17,7 @@ KEPT = Path(__file__).with_name("interface.txt")
 PLAIN = {"string": "text", "integer": "whole", "number": "number", "boolean": "flag"}
 LIMITS = {"maxLength": "<=", "maxItems": "<=", "minItems": ">=", "minimum": ">="}
 # What a schema may hold beside its limits.
-SHOWN = {"description", "type", "default", "items", "properties", "required", "format"}
+DESCRIBED = {"description", "type", "default", "items", "properties", "required", "format"}
 # Of every call, or of the address, which is shown.
 OF_ALL = {"Procore-Company-Id", "company_id", "page", "per_page"}
 FILTER = re.compile(r"filters\[(\w+)\]")
@@ -108,7 +108,7 @@ def _kind(kind: str, schema: dict[str, Any]) -> str:
 
 
 def _limits(schema: dict[str, Any]) -> str:
-    unknown = set(schema) - {*LIMITS, *SHOWN}
+    unknown = set(schema) - {*LIMITS, *DESCRIBED}
     assert not unknown, f"tell {__name__} how to show {unknown}"
     return "".join(f" {sign} {schema[name]}" for name, sign in LIMITS.items() if name in schema)
 

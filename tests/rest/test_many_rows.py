@@ -16,7 +16,7 @@ from tests.erp_integrations.api import steps
 from tests.factories import CodeListFactory, CompanyFactory, CostCodeFactory, ProjectFactory
 
 
-def said(answer) -> tuple[list[int], list[dict]]:
+def ids_and_errors(answer) -> tuple[list[int], list[dict]]:
     assert answer.status_code == 200, answer.content
     body = answer.json()
     return [row["id"] for row in body["entities"]], [row["errors"] for row in body["errors"]]
@@ -31,7 +31,7 @@ def test_a_later_row_takes_the_origin_id_that_an_earlier_one_gives_up(api, accou
         {"id": second.pk, "origin_id": "E-1"},
         {"id": third.pk, "origin_id": "E-2"},
     ]
-    assert said(api.patch("vendors/sync", {"updates": rows})) == (
+    assert ids_and_errors(api.patch("vendors/sync", {"updates": rows})) == (
         [first.pk, second.pk, third.pk],
         [],
     )
@@ -44,7 +44,7 @@ def test_an_earlier_row_does_not_take_what_a_later_one_gives_up(api, account):
     first, second = CompanyFactory.create_batch(2, account=account)
     Company.objects.filter(pk=first.pk).update(origin_id="E-1")
     rows = [{"id": second.pk, "origin_id": "E-1"}, {"id": first.pk, "origin_id": "E-0"}]
-    done, errors = said(api.patch("vendors/sync", {"updates": rows}))
+    done, errors = ids_and_errors(api.patch("vendors/sync", {"updates": rows}))
     assert done == [first.pk]
     assert errors == [{"origin_id": [f"has already been taken by {first.pk}"]}]
 
@@ -54,11 +54,17 @@ def test_a_later_row_takes_the_code_and_the_number_of_an_earlier_one(api, accoun
     first, second = (CostCodeFactory.create(list=codes, code=code) for code in ("100", "200"))
     rows = [{"id": first.pk, "code": "300"}, {"id": second.pk, "code": "100"}]
     body = {"standard_cost_code_list_id": codes.pk, "updates": rows}
-    assert said(api.patch("standard_cost_codes/sync", body)) == ([first.pk, second.pk], [])
+    assert ids_and_errors(api.patch("standard_cost_codes/sync", body)) == (
+        [first.pk, second.pk],
+        [],
+    )
     assert set(CostCode.objects.values_list("code", flat=True)) == {"100", "300"}
     here, there = (ProjectFactory.create(account=account, number=number) for number in "12")
     rows = [{"id": here.pk, "project_number": "3"}, {"id": there.pk, "project_number": "1"}]
-    assert said(api.patch("projects/sync", {"updates": rows})) == ([here.pk, there.pk], [])
+    assert ids_and_errors(api.patch("projects/sync", {"updates": rows})) == (
+        [here.pk, there.pk],
+        [],
+    )
     assert set(Project.objects.values_list("number", flat=True)) == {"1", "3"}
 
 
@@ -66,7 +72,7 @@ def test_a_thousand_rows_of_one_origin_id_are_one_vendor_in_few_queries(api, acc
     rows = [{"origin_id": "E-1", "name": f"Firm {number}"} for number in range(1_000)]
     rows[500] = {"origin_id": "E-1", "name": "x" * 300}
     with CaptureQueriesContext(connection) as queries:
-        done, errors = said(api.patch("vendors/sync", {"updates": rows}))
+        done, errors = ids_and_errors(api.patch("vendors/sync", {"updates": rows}))
     assert len(queries) < 200
     vendor = Company.objects.get()
     assert (vendor.name, vendor.origin_id) == ("Firm 999", "E-1")
@@ -81,7 +87,7 @@ def sync_users(api, count: int) -> tuple[list[int], list[dict]]:
         for number in range(count)
     ]
     with zeal_ignore():
-        return said(api.patch("users/sync", {"updates": rows}))
+        return ids_and_errors(api.patch("users/sync", {"updates": rows}))
 
 
 def test_many_users_are_stored_in_batches_and_few_in_one_transaction(api, monkeypatch):
@@ -132,7 +138,7 @@ def test_a_click_on_many_records_is_carried_out_in_batches(api, account, ada, mo
     monkeypatch.setattr(bulk_requests, "_patiently", counted)
     updates = [{"id": pk} for pk in ids]
     answer = api.post(steps.company_of(api, "vendors/actions/send_to_erp"), {"updates": updates})
-    assert said(answer)[1] == []
+    assert ids_and_errors(answer)[1] == []
     # The first batch also creates the request, and is not tried again.
     assert batches == [2, 1]
     click = Item.objects.values_list("sent_in", "sent_in__done").distinct().get()

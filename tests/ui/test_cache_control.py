@@ -17,10 +17,12 @@ def kept(answer) -> str:
 def test_no_page_file_or_refusal_of_an_account_is_stored(url, ours, client_of, ada):  # noqa: F811
     path = address(*url, ours)
     for answer in (client_of(ada).get(path), client_of(ada).post(path), Client().get(path)):
-        said = kept(answer)
-        assert "private" in said
+        cache_control = kept(answer)
+        assert "private" in cache_control
         # Answers of the API have a tag, by which they are asked for again.
-        assert "no-store" in said or (said == "private, no-cache" and "ETag" in answer)
+        assert "no-store" in cache_control or (
+            cache_control == "private, no-cache" and "ETag" in answer
+        )
 
 
 @pytest.mark.parametrize("name", ["home", "login", "own_settings", "oauth:own_programs", "livez"])

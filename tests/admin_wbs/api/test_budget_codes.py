@@ -134,9 +134,9 @@ def test_a_segment_that_is_not_required_may_be_left_out(
     tower = sub_jobs.add(project, code="N", name="North", by=ada)
     without = api.post(path, {"segment_items": items("01")}).json()
     of_tower = items("01", "L", (with_sub_jobs.pk, tower.pk))
-    with_one = api.post(path, {"segment_items": of_tower}).json()
-    assert (without["flat_code"], with_one["flat_code"]) == ("01.L", "01.L.N")
-    assert with_one["flat_name"] == "General.Labor.North"
+    with_tower = api.post(path, {"segment_items": of_tower}).json()
+    assert (without["flat_code"], with_tower["flat_code"]) == ("01.L", "01.L.N")
+    assert with_tower["flat_name"] == "General.Labor.North"
 
 
 def test_the_order_of_the_segments_is_that_of_the_project(api, base, path, items, segment_of):

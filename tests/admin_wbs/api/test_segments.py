@@ -116,8 +116,8 @@ def test_items_of_a_custom_segment_tell_their_path(api, wbs, phase):
     top = add_item(api, wbs, phase, "A")
     assert top.status_code == 201
     below = add_item(api, wbs, phase, "1", parent_id=top.json()["id"]).json()
-    shown = {name: below[name] for name in ("path_code", "path_codes", "path_names", "status")}
-    assert shown == {
+    place = {name: below[name] for name in ("path_code", "path_codes", "path_names", "status")}
+    assert place == {
         "path_code": "A-1",
         "path_codes": ["A", "1"],
         "path_names": ["Item A", "Item 1"],

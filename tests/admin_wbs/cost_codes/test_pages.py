@@ -72,7 +72,7 @@ def rows(answer) -> list[str]:
     ]
 
 
-def said(answer) -> list[str]:
+def messages(answer) -> list[str]:
     return [str(message) for message in answer.context["messages"]]
 
 
@@ -138,7 +138,7 @@ def test_a_copy_shows_its_counts_first(ada_client, code_list, erp_list, url, ada
     fields = {"source": code_list.pk, "seen": preview.context["source"].revision}
     fields["list_seen"] = preview.context["list"].revision
     answer = ada_client.post(url("list_copy", erp_list.pk), fields, follow=True)
-    assert said(answer) == ["2 codes were copied from Residential."]
+    assert messages(answer) == ["2 codes were copied from Residential."]
     assert code_labels(erp_list) == ["01 General", "01-100 Survey", "02 Site work"]
 
 
@@ -293,7 +293,7 @@ def test_a_code_is_added_under_the_selected_one_without_a_script(ada_client, cod
     fields = {"code": "300", "description": "Fees", "at": made["01"].pk}
     answer = ada_client.post(url("code_add", code_list.pk), fields, follow=True)
     assert rows(answer) == ["01-100", "01-200", "01-300"]
-    assert said(answer) == ["01-300 Fees was added."]
+    assert messages(answer) == ["01-300 Fees was added."]
     assert "autofocus" in text(answer)
 
 
@@ -448,11 +448,11 @@ def send_by_hand(erp_list, code, by) -> Item:
 def test_codes_are_deactivated_and_reactivated_by_ticks(ada_client, code_list, made, url):
     fields = {"action": "deactivate", "ids": [made["02"].pk, made["02-100"].pk]}
     answer = ada_client.post(url("many", code_list.pk), fields, follow=True)
-    assert said(answer) == ["2 codes deactivated."]
+    assert messages(answer) == ["2 codes deactivated."]
     answer = ada_client.post(
         url("many", code_list.pk), {**fields, "action": "reactivate"}, follow=True
     )
-    assert said(answer) == ["2 codes reactivated."]
+    assert messages(answer) == ["2 codes reactivated."]
 
 
 def test_deleting_asks_first_and_lists_what_stays(ada_client, code_list, made, url):
@@ -473,7 +473,7 @@ def test_a_confirmed_delete_of_a_list_that_changed_since_deletes_nothing(
 ):
     fields = {"action": "delete", "ids": made["02-100"].pk, "confirm": "1", "list_seen": "1"}
     answer = ada_client.post(url("many", code_list.pk), fields, follow=True)
-    assert said(answer)[0].startswith("Nothing was deleted. The list was changed by Ada Admin")
+    assert messages(answer)[0].startswith("Nothing was deleted. The list was changed by Ada Admin")
     assert code_list.codes.count() == 6
 
 
@@ -506,11 +506,11 @@ def test_more_than_fifty_are_sent_only_after_a_question_with_their_number(
 
 def test_nothing_ticked_and_no_action_are_told(ada_client, code_list, made, url):
     answer = ada_client.post(url("many", code_list.pk), {"action": "delete"}, follow=True)
-    assert said(answer) == ["Nothing was done. Tick at least one row first."]
+    assert messages(answer) == ["Nothing was done. Tick at least one row first."]
     fields = {"action": "paint", "ids": made["01"].pk}
     assert (
         "choose what to do"
-        in said(ada_client.post(url("many", code_list.pk), fields, follow=True))[0]
+        in messages(ada_client.post(url("many", code_list.pk), fields, follow=True))[0]
     )
 
 
@@ -531,7 +531,7 @@ def test_a_list_of_no_erp_has_no_button(ada_client, code_list, made, url):
     html = text(ada_client.get(url("list", code_list.pk)))
     assert "Send to ERP" not in html
     answer = ada_client.post(url("list_send", code_list.pk), {"verb": "send"}, follow=True)
-    assert "belongs to no ERP" in said(answer)[0]
+    assert "belongs to no ERP" in messages(answer)[0]
 
 
 def test_the_list_of_a_disconnected_erp_is_read_only_and_says_why(ada_client, erp_list, url, ada):
@@ -549,7 +549,7 @@ def test_a_stale_page_sends_nothing_and_says_so(ada_client, erp_list, url, ada):
     tree(erp_list, ada, "01 General")
     fields = {"verb": "send", "list_seen": erp_list.revision}
     answer = ada_client.post(url("list_send", erp_list.pk), fields, follow=True)
-    assert "The list was changed by Ada Admin since you opened the page" in said(answer)[0]
+    assert "The list was changed by Ada Admin since you opened the page" in messages(answer)[0]
     assert not Request.objects.exists()
 
 
@@ -579,7 +579,7 @@ def test_more_than_one_click_takes_is_told(ada_client, erp_list, url, ada, setti
     assert "One click takes 2." in text(html)
     fields = {"verb": "send", "list_seen": html.context["seen"]}
     answer = ada_client.post(url("list_send", erp_list.pk), fields, follow=True)
-    assert said(answer) == ["One click takes 2 of the 3 codes; send again for the rest."]
+    assert messages(answer) == ["One click takes 2 of the 3 codes; send again for the rest."]
     assert len(Request.objects.get().refused) == 2
 
 

@@ -28,10 +28,10 @@ def run(tmp_path, code_list, ada):
 
 
 def test_the_file_is_imported_and_counted(run, code_list):
-    said = run(GOOD)
-    assert "Layout: Code, Description" in said
-    assert "2 rows: 0 error, 0 changed, 2 new, 0 unchanged." in said
-    assert "Done: created 2, changed 0." in said
+    output = run(GOOD)
+    assert "Layout: Code, Description" in output
+    assert "2 rows: 0 error, 0 changed, 2 new, 0 unchanged." in output
+    assert "Done: created 2, changed 0." in output
     assert code_list.codes.count() == 2
 
 

@@ -136,10 +136,10 @@ def test_it_is_said_how_many_budget_codes_of_which_projects_use_it(account, phas
             code = WbsCode.objects.create(project=project, combination=combination)
             code.items.create(segment=type_segment, cost_type=cost_type)
             code.items.create(segment=phase, item=used["custom"])
-    said = "8 budget codes use it: 1 of P-.+, 3 of X-1 Pier, 1 of X-2 Pier, 3 of 2 more projects."
-    assert re.match(said, segment_services.delete_refusal(phase))
+    reason = "8 budget codes use it: 1 of P-.+, 3 of X-1 Pier, 1 of X-2 Pier, 3 of 2 more projects."
+    assert re.match(reason, segment_services.delete_refusal(phase))
     [left] = segment_items.delete(phase, [used["custom"].pk], by=ada).refused
-    assert re.match(said, left.why)
+    assert re.match(reason, left.why)
 
 
 def test_the_database_itself_keeps_a_combination_once_per_project(ours, used):

@@ -709,11 +709,11 @@ ASKED = "run_configurable_validations=true"
 def test_required_fields_are_checked_where_the_call_asks(api, account, required_fields):
     refused = api.post(f"vendors?{ASKED}", {"vendor": {"name": "Bay Glass", "city": " "}})
     assert refused.status_code == 422
-    said = {
+    errors = {
         name: [company_fields_required_fields.BLANK]
         for name in ("business_register_attributes", "city", "trade_ids")
     }
-    assert refused.json()["errors"] == said
+    assert refused.json()["errors"] == errors
     assert not Company.objects.exists()
     for query in ("", "?run_configurable_validations=false"):
         body = {"vendor": {"name": "Bay Glass"}}

@@ -31,10 +31,10 @@ def run(tmp_path, account, ada):
 
 
 def test_the_file_is_imported_and_counted(run, account, ada):
-    said = run(csv_text(firms(60)).encode())
-    assert "60 rows: 60 new" in said
-    assert "Done: created 60" in said
-    assert "naics                          ignored" in said
+    output = run(csv_text(firms(60)).encode())
+    assert "60 rows: 60 new" in output
+    assert "Done: created 60" in output
+    assert "naics                          ignored" in output
     assert Company.objects.filter(account=account).count() == 60
     event = Event.objects.get(verb="companies imported")
     assert (event.actor, event.data["created"]) == (ada, 60)
@@ -98,8 +98,8 @@ def test_the_country_of_rows_without_one_can_be_given(run):
 
 def test_a_project_gets_new_and_existing_companies(run, account, project, ada):
     company_services.create(account=account, values=GOOD, by=ada)
-    said = run(file_of(GOOD, {"name": "Moon", "zip": "21203"}), project=project.pk)
-    assert "created 1, added 1 to the project" in said
+    output = run(file_of(GOOD, {"name": "Moon", "zip": "21203"}), project=project.pk)
+    assert "created 1, added 1 to the project" in output
     assert Company.objects.on_project(project.pk).count() == 2
 
 

@@ -204,8 +204,8 @@ def test_numbers_may_be_handed_on_within_a_sync(api, account, project):
     ]
     body = api.patch("projects/sync", {"updates": rows}).json()
     assert [entity["project_number"] for entity in body["entities"]] == ["8", "1042", "7"]
-    said = "Another project of the account has the number 7."
-    assert [error["errors"] for error in body["errors"]] == [{"project_number": [said]}]
+    taken = "Another project of the account has the number 7."
+    assert [error["errors"] for error in body["errors"]] == [{"project_number": [taken]}]
 
 
 def test_a_row_that_somebody_else_was_faster_with_does_not_stop_the_others(api, monkeypatch):
