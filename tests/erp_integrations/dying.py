@@ -1,4 +1,4 @@
-"""A database that dies at some statement, what it holds, and which rows are locked how."""
+"""A database that fails at some statement, what it contains, and which rows are locked how."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ TRANSACTION = ("SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT")
 
 
 class Died(Exception):
-    """The database is gone."""
+    """The connection to the database is lost."""
 
 
 @contextmanager
 def dying_at(number: int) -> Iterator[None]:
-    """The statement of this number, from 1, is not carried out, and none after it."""
+    """Carry out neither the statement of this number, counted from 1, nor any after it."""
     seen = 0
 
     def execute(execute: Any, sql: str, *rest: Any) -> Any:
@@ -53,7 +53,7 @@ def changed(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 
 
 def deaths(act: Callable[[], object]) -> list[str]:
-    """What is left behind by dying at each statement in turn, until the act is carried out."""
+    """What is stored after a failure at each statement in turn, until the act is carried out."""
     before, left = holdings(), []
     for number in range(1, 500):
         try:
@@ -82,25 +82,25 @@ class Locked:
 
 @contextmanager
 def locking() -> Iterator[list[Locked]]:
-    """What is locked, also on SQLite, which locks whole and is not told."""
-    found: list[Locked] = []
+    """The locks that queries ask for, also on SQLite, which locks the whole database instead."""
+    locks: list[Locked] = []
     execute = SQLCompiler.execute_sql
 
     def noting(self: SQLCompiler, *args: Any, **options: Any) -> Any:
         query, rows = self.query, execute(self, *args, **options)
         if getattr(query, "select_for_update", False) and _asks(self):
-            order = tuple(str(one) for one in query.order_by)
+            order = tuple(str(column) for column in query.order_by)
             leaves_keys, of = query.select_for_no_key_update, query.select_for_update_of
             any_row = rows is not None and (not isinstance(rows, list) or any(rows))
-            found.append(Locked(query.model.__name__, order, leaves_keys, of, any_row))
+            locks.append(Locked(query.model.__name__, order, leaves_keys, of, any_row))
         return rows
 
     with mock.patch.object(SQLCompiler, "execute_sql", noting):
-        yield found
+        yield locks
 
 
 def _asks(compiler: SQLCompiler) -> bool:
-    """Whether the database is asked at all: not where a condition can hold for no row."""
+    """Whether a query is sent at all: Django sends none if its condition cannot be met."""
     try:
         compiler.as_sql()
     except EmptyResultSet:

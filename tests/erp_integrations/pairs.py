@@ -93,9 +93,9 @@ class Scene:
         return len(self.ids) // 30 * 10
 
     def set_up(self, *, idle: bool = False) -> None:
-        """The same again, whatever a round has made of it.
+        """Put the records back into their first states, whatever a round has made of them.
 
-        :param idle: nothing is open, so that the connection can be led elsewhere.
+        :param idle: nothing is open, so that the connection can be moved to another ledger.
         """
         for model in (Attempt, Link, Item, ErpRecord):
             model.objects.all().delete()
@@ -254,14 +254,14 @@ class Scene:
     # --- what must be true afterwards --------------------------------------------------------
 
     def wrong(self, stored: Sequence[Stored]) -> Iterator[str]:
-        """What a lost update, or half of a transaction, would leave behind."""
+        """Wrong states that a lost update, or half of a transaction, would leave behind."""
         manifest = adapter_loading.usable_manifest(self.connection, self.entity)
         kind, account_id = record_type(self.entity), self.connection.account_id
-        links = {one.record_id: one for one in Link.objects.active()}
-        items = {one.record_id: one for one in Item.objects.filter(state__in=OPEN)}
+        links = {link.record_id: link for link in Link.objects.active()}
+        items = {item.record_id: item for item in Item.objects.filter(state__in=OPEN)}
         switched = connection_services.active(account_id, self.entity) != self.connection
         drafts = payload_drafts.drafts(kind, account_id, self.ids, manifest)
-        now = {one.record_id: digest(one.payload) for one in drafts}
+        now = {draft.record_id: digest(draft.payload) for draft in drafts}
         for row in kind.model._base_manager.filter(pk__in=self.ids):
             linked, item = links.get(row.pk), items.get(row.pk)
             if row.origin_id != (linked.erp_id if linked else ""):
@@ -274,13 +274,13 @@ class Scene:
                 yield f"{row}: shows {row.erp_state}, its item is {item.state}"
             if item is None and row.erp_state in OPEN:
                 yield f"{row}: shows {row.erp_state}, and nothing of it is open"
-            texts = {one[row.pk] for one in stored if row.pk in one}
+            texts = {texts_by_id[row.pk] for texts_by_id in stored if row.pk in texts_by_id}
             if texts and getattr(row, self.text) not in texts:
                 yield f"{row}: none of {texts}"
         yield from self._elsewhere(items)
 
     def _elsewhere(self, items: dict[int, Item]) -> Iterator[str]:
-        """What was accepted for the books that the connection has left."""
+        """Items that were accepted for the ledger that the connection had before."""
         led = Connection.objects.get(pk=self.connection.pk).config != self.settings["config"]
         if led and items:
             yield f"{len(items)} items are open for other books"
@@ -316,7 +316,7 @@ class Codes(Scene):
         except (CodeRefused, Changed):
             return {}
         changed = plan.of_state(code_plan.State.CHANGED)
-        return {one.known.pk: one.row.description for one in changed if one.known}
+        return {planned.known.pk: planned.row.description for planned in changed if planned.known}
 
 
 class Companies(Scene):
@@ -329,7 +329,7 @@ class Companies(Scene):
         account, by = self.connection.account, self.sender.user
         new = [Company(name=f"Firm {number}", city="Easton") for number in range(count)]
         made = company_services.create_many(new, account=account, project=None, by=by)
-        self.ids = sorted(one.pk for one in made)
+        self.ids = sorted(company.pk for company in made)
 
     def _accept(self, items: ItemQuerySet) -> Done:
         return steps.decide(items, self.approver)
@@ -339,7 +339,7 @@ class Companies(Scene):
         super()._without_new()
 
     def import_file(self) -> Stored:
-        """Those that are there come into the project's Directory."""
+        """Add the existing companies to the project's Directory."""
         account, project = self.connection.account, self.connection.account.projects.get()
         names = Company.objects.order_by("-pk").values_list("name", flat=True)
         table = read("\n".join(["Company", *names, "New Firm"]).encode())
@@ -353,7 +353,7 @@ class Companies(Scene):
         return {}
 
     def edit_and_send(self) -> Stored:
-        """One company after the other, as its page does with Save and Send."""
+        """Edit and send one company after the other, as Save and Send on its page does."""
         stored: Stored = {}
         for company in Company.objects.filter(pk__in=self.ids[-20:]).order_by("-pk"):
             values = {"name": f"Edited {company.pk}"}
@@ -369,7 +369,7 @@ class Companies(Scene):
 
 def collide(*acts: Callable[[], Outcome]) -> tuple[list[str], list[Stored]]:
     """What the database said to any of them, and clicks of which a part was refused for it; and
-    what they say they have stored.
+    the texts that they report as stored.
     """
     start = Barrier(len(acts))
 
@@ -378,7 +378,7 @@ def collide(*acts: Callable[[], Outcome]) -> tuple[list[str], list[Stored]]:
             start.wait(10)
             done = act()
             refused = done.refused if isinstance(done, Done) else ()
-            if any(one.rule == "busy" for refusal in refused for one in refusal.problems):
+            if any(problem.rule == "busy" for refusal in refused for problem in refusal.problems):
                 return "refused as busy", {}
         except OperationalError as error:
             return str(getattr(error.__cause__, "pgcode", error)), {}

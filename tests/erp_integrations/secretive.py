@@ -1,4 +1,4 @@
-"""A simulator that has to be logged in to, and says its secret wherever it can."""
+"""A simulator that requires a login, and repeats its secret wherever it can."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SETTINGS = (
 
 
 class SecretiveAdapter(SimulatorAdapter):
-    """Healthy with the right key; ``talk`` says which call gives the key away."""
+    """Healthy with the right key; ``talk`` is the call that reveals the key."""
 
     talk = ""
 
@@ -68,4 +68,4 @@ class SecretiveAdapter(SimulatorAdapter):
             return [Outcome(error=error, answer=self._said)] * len(commands)
         if self.talk == "submit raises":
             raise RuntimeError(self._said)
-        return [replace(one, answer=self._said) for one in super().submit(commands)]
+        return [replace(outcome, answer=self._said) for outcome in super().submit(commands)]

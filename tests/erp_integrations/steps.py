@@ -1,4 +1,4 @@
-"""Steps of the stories told here: send, accept, export, and time passing."""
+"""Steps that many tests share: send, accept, export, and let time pass."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def connect(account: Account, *, by: User, latency_ms: int = 0) -> Connection:
 
 
 def let_pass(seconds: float) -> None:
-    """As if so many seconds had gone by, and no less by the measured clock."""
+    """Let so many seconds pass, by the measured clock too."""
     Clock.objects.update(reading=at_least(seconds))
     for model, columns in SHOWN.items():
         for row in model.objects.all():
@@ -58,7 +58,7 @@ def let_pass(seconds: float) -> None:
 
 
 def ledger_of(connection: Connection) -> Ledger:
-    """The ERP's own books, behind the back of erpbridge."""
+    """The ledger of the simulated ERP, read directly."""
     return Ledger(adapter_of(connection).io.folder, connection.config["ledger"])
 
 
@@ -69,7 +69,7 @@ def break_erp(connection: Connection, kind: str, *, times: int = 1, match: str =
 
 
 def change_config(connection: Connection, **config: Any) -> None:
-    """Change the connection's settings behind the back of its page."""
+    """Change the connection's settings directly, without its page."""
     connection.config = {**connection.config, **config}
     connection.save(update_fields=["config"])
 
@@ -120,7 +120,7 @@ def run_jobs() -> None:
 
 
 def unlink(link: Link, *, by: User, why: str = "By mistake") -> dict[int, str]:
-    """End a link; why not, by the id of its record."""
+    """End a link; returns the problems by record id."""
     account_id = link.connection.account_id
     return unlink_services.unlink(account_id, link.entity, [link.record_id], by=by, why=why)
 

@@ -37,7 +37,7 @@ class Scene:
         return self.ask.getfixturevalue(name)
 
     def claims(self) -> list[Any]:
-        """The company's item, in the hands of a worker."""
+        """The company's item, claimed by a worker."""
         assert self.accepted_item
         return engine.claim(self.connection, manifest_of(self.connection))
 
@@ -51,7 +51,7 @@ class Scene:
 def settling(**outcome: Any) -> Callable[[Scene], Act]:
     def of(scene: Scene) -> Act:
         claims = scene.claims()
-        answers = [settle.Answer(one, Outcome(**outcome)) for one in claims]
+        answers = [settle.Answer(claim, Outcome(**outcome)) for claim in claims]
         return lambda: settle.settle(scene.connection, manifest_of(scene.connection), answers)
 
     return of
@@ -86,9 +86,9 @@ def retrying(scene: Scene) -> Act:
 
 
 def rejecting(scene: Scene) -> Act:
-    found = Item.objects.filter(pk=scene.sent_item.pk)
+    items = Item.objects.filter(pk=scene.sent_item.pk)
     access = scene.access_of(scene.pat)
-    return lambda: accept_services.reject(found, entity="vendor", reason="No", access=access)
+    return lambda: accept_services.reject(items, entity="vendor", reason="No", access=access)
 
 
 def retrieving(scene: Scene) -> Act:
@@ -128,10 +128,10 @@ def asking(scene: Scene) -> Act:
 
 
 def linking(scene: Scene) -> Act:
-    claims, held = scene.claims(), ErpRef("7", "QUARRY01")
+    claims, erp_ref = scene.claims(), ErpRef("7", "QUARRY01")
     item = claims[0].item
-    found = Item.objects.filter(pk=item.pk)
-    return lambda: settle_synced(scene.connection.pk, found, {item.pk: held})
+    items = Item.objects.filter(pk=item.pk)
+    return lambda: settle_synced(scene.connection.pk, items, {item.pk: erp_ref})
 
 
 def polling(scene: Scene) -> Act:
@@ -189,13 +189,13 @@ def test_rows_are_locked_in_one_order(act, request):
     carry_out = ACTS[act](Scene(request))
     with locking() as locked:
         carry_out()
-    found = [one for one in locked if one.model in ORDER]
-    assert all(one.leaves_keys for one in found), found
-    places = [ORDER[one.model] for one in found]
-    assert places == sorted(places), found
+    locks = [lock for lock in locked if lock.model in ORDER]
+    assert all(lock.leaves_keys for lock in locks), locks
+    places = [ORDER[lock.model] for lock in locks]
+    assert places == sorted(places), locks
     # Of the rows of one table, by id; a single connection needs no order.
-    assert {one.order for one in found if one.model != "Connection"} <= {("pk",), ("id",)}
-    assert "Item" in {one.model for one in found} or act in LOCK_NO_ITEM
+    assert {lock.order for lock in locks if lock.model != "Connection"} <= {("pk",), ("id",)}
+    assert "Item" in {lock.model for lock in locks} or act in LOCK_NO_ITEM
 
 
 @pytest.mark.parametrize("act", [*OF_CONNECTION, "expire leases", "reject", "link", "poll"])

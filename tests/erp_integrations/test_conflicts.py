@@ -1,4 +1,4 @@
-"""What the database takes back for the sake of another is done again, without anybody asking."""
+"""A transaction that the database aborts in favor of another one is repeated automatically."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
 class Deadlock(Exception):
-    """As psycopg says it."""
+    """A deadlock as psycopg reports it."""
 
     pgcode = "40P01"
 
 
 @contextmanager
-def one_deadlock() -> Iterator[list[str]]:
-    """The database ends the transaction of the first statement that writes; which that was."""
+def deadlock_at_first_write() -> Iterator[list[str]]:
+    """Abort the first statement that writes with a deadlock; the list then contains its SQL."""
     struck: list[str] = []
 
     def execute(execute: Any, sql: str, *rest: Any) -> Any:
@@ -52,7 +52,7 @@ def test_deadlock_of_what_a_worker_or_an_asking_erp_does_is_seen_by_nobody(
     monkeypatch.setattr(busy, "FIRST_REST", 0.0)
     carry_out = ACTS[act](Scene(request))
     before = Item.objects.values().get()
-    with one_deadlock() as struck:
+    with deadlock_at_first_write() as struck:
         carry_out()
     assert struck
     assert Item.objects.values().get() != before

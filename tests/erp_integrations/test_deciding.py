@@ -1,4 +1,4 @@
-"""What a look into the ERP decides about an item of which nobody knows the outcome."""
+"""What a lookup in the ERP decides about an item whose outcome is unknown."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ FENCE = 3
 
 @dataclass
 class Erp:
-    """An adapter that would write these fields, and finds this."""
+    """An adapter that would write these fields, and answers every lookup with ``answer``."""
 
     wire: dict[str, Any] = field(default_factory=lambda: {"name": "Quarry", "phone": "555"})
-    found: Any = None
+    answer: Any = None
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     def preview(self, command: Command) -> Wire:
@@ -47,9 +47,9 @@ class Erp:
 
     def find(self, entity: str, key: str) -> Any:
         self.asked.append((entity, key))
-        if isinstance(self.found, Exception):
-            raise self.found
-        return self.found
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
 
 
 @pytest.fixture
@@ -106,8 +106,8 @@ def linked(item: Item, **columns: Any) -> Link:
 def decide(connection, erp) -> Callable[..., str]:
     """What became of the item."""
 
-    def decide_by(item: Item, found: Any, *, settled: bool = True) -> str:
-        uncertain_lookup.decide(connection, erp, item, found, settled=settled)
+    def decide_by(item: Item, record: Any, *, settled: bool = True) -> str:
+        uncertain_lookup.decide(connection, erp, item, record, settled=settled)
         item.refresh_from_db()
         return item.state
 
@@ -257,12 +257,12 @@ def test_update_of_what_tells_no_version_is_not_sent_again(make, decide):
 
 
 @pytest.mark.parametrize("since", [{"looks": 5}, {"fence": 9}, {"state": State.SUBMITTED}])
-@pytest.mark.parametrize("found", [OURS, None, holds(name="Other")])
+@pytest.mark.parametrize("record", [OURS, None, holds(name="Other")])
 @pytest.mark.parametrize("settled", [True, False])
-def test_look_at_what_has_moved_on_since_decides_nothing(item, decide, since, found, settled):
+def test_look_at_what_has_moved_on_since_decides_nothing(item, decide, since, record, settled):
     Item.objects.update(**since)
     before = Item.objects.values().get()
-    decide(item, found, settled=settled)
+    decide(item, record, settled=settled)
     assert Item.objects.values().get() == before
 
 
@@ -343,7 +343,7 @@ def test_erp_that_cannot_be_asked_leaves_all_of_them_to_a_person(connection, mak
 
 def test_look_that_fails_is_tried_again_later_and_ends_the_turn(connection, make, erp):
     items = [make(looks=2), make()]
-    erp.found = AdapterError(ErpError(ErrorClass.TRANSIENT, Effect.NOT_APPLIED, "Down."))
+    erp.answer = AdapterError(ErpError(ErrorClass.TRANSIENT, Effect.NOT_APPLIED, "Down."))
     resolve(connection, erp)
     assert len(erp.asked) == 1
     items[0].refresh_from_db()
@@ -359,7 +359,7 @@ def test_look_that_has_failed_too_often_is_left_to_a_person(connection, make, er
         make(looks=uncertain_lookup.MOST_LOOKS - 2),
         make(looks=uncertain_lookup.MOST_LOOKS - 1),
     ]
-    erp.found = AdapterError(ErpError(ErrorClass.TRANSIENT, Effect.NOT_APPLIED, "Down."))
+    erp.answer = AdapterError(ErpError(ErrorClass.TRANSIENT, Effect.NOT_APPLIED, "Down."))
     resolve(connection, erp)
     resolve(connection, erp)
     states = [Item.objects.get(pk=item.pk).state for item in items]
@@ -392,26 +392,26 @@ def test_connection_that_was_changed_meanwhile_is_asked_nothing(connection, item
     assert erp.asked == []
 
 
-# --- a worker that is gone --------------------------------------------------------------------
+# --- a worker that has ended ------------------------------------------------------------------
 
 
 def test_leases_expire_one_by_one_for_every_connection(connection, make):
     sending = {"state": State.SENDING, "check_after": None}
     other = ConnectionFactory.create(account=connection.account)
-    gone = [
+    expired = [
         make(**sending, lease_until=ago(1)),
         make(**sending, lease_until=ago(1), connection=other),
     ]
     alive = make(**sending, lease_until=after(5))
-    answered, open_ = tried(gone[0], 2, outcome="uncertain"), tried(gone[0])
+    answered, open_ = tried(expired[0], 2, outcome="uncertain"), tried(expired[0])
     theirs = tried(alive)
     assert lease_recovery.expire_leases() == 2
-    for item in gone:
+    for item in expired:
         item.refresh_from_db()
         assert (item.state, item.lease_until, item.check_after) == (State.UNCERTAIN, None, now())
     alive.refresh_from_db()
     assert alive.state == State.SENDING
-    became = [Attempt.objects.get(pk=one.pk).outcome for one in (answered, open_, theirs)]
+    became = [Attempt.objects.get(pk=attempt.pk).outcome for attempt in (answered, open_, theirs)]
     assert became == ["uncertain", "lost", "open"]
 
 

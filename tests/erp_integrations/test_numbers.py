@@ -52,6 +52,6 @@ NUMBERS = {
 
 @pytest.mark.parametrize("module", NUMBERS, ids=lambda module: module.__name__.rpartition(".")[2])
 def test_numbers_of_the_engine_are_these(module):
-    written = {name: one for name, one in vars(module).items() if name.isupper()}
-    numbers = {name: one for name, one in written.items() if type(one) in (int, float)}
+    written = {name: value for name, value in vars(module).items() if name.isupper()}
+    numbers = {name: value for name, value in written.items() if type(value) in (int, float)}
     assert numbers == NUMBERS[module]

@@ -1,5 +1,5 @@
-"""Every two bulk operations on the same rows at the same moment: nobody waits in a circle, and
-nothing that one of them stores is lost by the other.
+"""Every two bulk operations on the same rows at the same moment: there is no deadlock, and
+neither overwrites what the other stores.
 
 ``PAIRS_ROWS=1200 PAIRS_ROUNDS=4`` makes it the long form: every pair, and the pieces of an
 operation as large as the product makes them. ``-s`` shows how often the database was asked again.
@@ -34,11 +34,11 @@ ACTS = (
     *("send", "retrieve", "accept", "reject", "unlink", "link", "rename", "export", "expire"),
     *("import_file", "sync", "drop", "reconnect", "use_anyway"),
 )
-# Where nothing is open, for else it is refused.
+# Only with no open items; otherwise they are refused.
 IDLE = ("send", "unlink", "link", "rename", "import_file", "sync", "drop", "reconnect")
 NEED_IDLE = ("lead_elsewhere", "switch")
 Pair = tuple[type[Scene], str, str]
-# Those that ended in a deadlock, or lock most; the long form has all.
+# Pairs that once ended in a deadlock, or lock the most rows; the long form has all.
 SHORT: list[Pair] = [
     (Codes, "send", "reject"),
     (Codes, "send", "rename"),
@@ -81,8 +81,8 @@ SHORT: list[Pair] = [
 def every_pair() -> Iterator[Pair]:
     for records in (Codes, Companies):
         acts = ACTS if records is Codes else (*ACTS, "edit_and_send")
-        for one, other in itertools.combinations(acts, 2):
-            yield records, one, other
+        for first, second in itertools.combinations(acts, 2):
+            yield records, first, second
         for act in ("reject", "accept", "send", "sync", "import_file"):
             yield records, act, act
         for act, other in itertools.product(IDLE, NEED_IDLE):
@@ -120,7 +120,7 @@ def make_scene(connection: Connection, account, ada, pat, access_of, monkeypatch
 @pytest.mark.parametrize(
     ("records", "first", "second"),
     PAIRS,
-    ids=lambda one: one if isinstance(one, str) else one.entity,
+    ids=lambda value: value if isinstance(value, str) else value.entity,
 )
 def test_two_at_once_are_both_answered_and_nothing_is_lost(make_scene, records, first, second):
     scene = make_scene(records, ROWS)

@@ -34,7 +34,7 @@ def grows(few: int, many: int) -> float:
 @pytest.fixture
 def batches(account) -> list[list[int]]:
     return [
-        [one.pk for one in CompanyFactory.create_batch(count, account=account)]
+        [company.pk for company in CompanyFactory.create_batch(count, account=account)]
         for count in (FEW, MANY)
     ]
 
@@ -64,9 +64,9 @@ def test_accepting_and_rejecting_do_not_ask_per_row(connection, batches, ada, pa
         counts["accept again"].append(statements(accept))
         counts["reject"].append(statements(reject))
     assert Item.objects.filter(state=State.QUEUED).count() == FEW + MANY
-    assert {name: grows(*found) < PER_ROW for name, found in counts.items()} == dict.fromkeys(
-        counts, True
-    ), counts
+    assert {
+        name: grows(*few_and_many) < PER_ROW for name, few_and_many in counts.items()
+    } == dict.fromkeys(counts, True), counts
 
 
 def test_exporting_asks_per_batch(connection, batches, ada, pat, access_of):

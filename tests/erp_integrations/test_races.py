@@ -48,7 +48,7 @@ def at_once(*acts: Callable[[], Any]) -> list[Any]:
             databases.close_all()
 
     with ThreadPoolExecutor(len(acts)) as pool:
-        return [one.result(60) for one in [pool.submit(run, act) for act in acts]]
+        return [future.result(60) for future in [pool.submit(run, act) for act in acts]]
 
 
 @pytest.fixture
@@ -91,9 +91,9 @@ def test_of_two_approvers_one_decides_each_item_and_the_other_is_told(
     both = at_once(lambda: one_by_one(pat, items), lambda: one_by_one(second_approver, items))
     done = [click for clicks in both for click in clicks]
     assert sum(click.done for click in done) == 20
-    told = [message for click in done for message in steps.reasons(click)]
-    assert len(told) == 20
-    assert all("Already decided by" in message for message in told)
+    messages = [message for click in done for message in steps.reasons(click)]
+    assert len(messages) == 20
+    assert all("Already decided by" in message for message in messages)
     assert verbs("accept") == 20
 
 
@@ -147,17 +147,17 @@ def test_record_is_either_retrieved_or_accepted(make_items, ada, pat, access_of)
     )
     assert taken.done + sum(click.done for click in accepted) == 20
     assert verbs("retrieve") == taken.done
-    shown = dict(Company.objects.values_list("pk", "erp_state"))
-    assert all(shown[item.record_id] == item.state for item in Item.objects.all())
+    states = dict(Company.objects.values_list("pk", "erp_state"))
+    assert all(states[item.record_id] == item.state for item in Item.objects.all())
 
 
 def test_company_is_sent_as_it_was_edited_or_not_edited_at_all(connection, account, ada, access_of):
     for _ in range(10):
         company = CompanyFactory.create(account=account, name="Before")
 
-        def edit(one: Company = company) -> bool:
+        def edit(company: Company = company) -> bool:
             try:
-                directory.edit(one, values={"name": "After"}, seen=1, by=ada)
+                directory.edit(company, values={"name": "After"}, seen=1, by=ada)
             except EditRefused:
                 return False
             return True
@@ -177,8 +177,8 @@ def test_four_workers_export_every_item_once(connection, make_items, pat, access
     at_once(*[lambda: engine.drain(connection.pk) for _ in range(4)])
     engine.drain(connection.pk)
     assert Item.objects.filter(state=State.SYNCED).count() == 60
-    effects = [one.intent for one in steps.ledger_of(connection).effects()]
-    assert sorted(effects) == sorted(str(one.intent) for one in Item.objects.all())
+    effects = [effect.intent for effect in steps.ledger_of(connection).effects()]
+    assert sorted(effects) == sorted(str(item.intent) for item in Item.objects.all())
     assert Link.objects.count() == 60
     assert Attempt.objects.exclude(outcome="applied").count() == 0
 
@@ -188,7 +188,7 @@ def test_two_workers_never_claim_the_same_item(connection, make_items, pat, acce
     claimed = at_once(
         *[lambda: engine.claim(connection, manifest_of(connection)) for _ in range(4)]
     )
-    ids = [one.item.pk for claims in claimed for one in claims]
+    ids = [claim.item.pk for claims in claimed for claim in claims]
     assert len(ids) == len(set(ids)) == 20  # as many as may be in flight
 
 
@@ -199,7 +199,7 @@ def test_lost_item_is_settled_by_one_of_the_late_worker_and_the_recovery(
     claims = engine.claim(connection, manifest_of(connection))
     adapter = adapter_loading.adapter_of(connection)
     assert engine.look(adapter, manifest_of(connection), claims, since=uptime()) == []
-    outcomes = adapter.submit([one.command for one in claims])
+    outcomes = adapter.submit([claim.command for claim in claims])
     steps.let_pass(81)
     at_once(
         lambda: settle.settle(
@@ -215,7 +215,7 @@ def test_lost_item_is_settled_by_one_of_the_late_worker_and_the_recovery(
 
 
 def test_everybody_at_once_never_deadlocks(connection, account, ada, pat, access_of):
-    records = [one.pk for one in CompanyFactory.create_batch(40, account=account)]
+    records = [company.pk for company in CompanyFactory.create_batch(40, account=account)]
 
     def shuffled(seed: int) -> list[int]:
         return random.Random(seed).sample(records, len(records))
@@ -240,9 +240,9 @@ def test_everybody_at_once_never_deadlocks(connection, account, ada, pat, access
             lease_recovery.expire_leases()
 
     at_once(approve, refuse, lambda: resend(1), lambda: resend(2), work, work)
-    shown = dict(Company.objects.values_list("pk", "erp_state"))
+    states = dict(Company.objects.values_list("pk", "erp_state"))
     latest = {item.record_id: item.state for item in Item.objects.order_by("pk")}
-    assert all(shown[pk] == latest.get(pk, "") for pk in records)
+    assert all(states[pk] == latest.get(pk, "") for pk in records)
 
 
 def act_on(verb: str, items: Sequence[Item], access: Access) -> None:
@@ -252,8 +252,8 @@ def act_on(verb: str, items: Sequence[Item], access: Access) -> None:
         wanted = [decision(item, f"ID-{item.pk}") for item in items]
         accept_services.accept(wanted, entity="vendor", access=access)
     elif verb == "reject":
-        some = Item.objects.filter(pk__in=[item.pk for item in items])
-        accept_services.reject(some, entity="vendor", reason="No", access=access)
+        rejected = Item.objects.filter(pk__in=[item.pk for item in items])
+        accept_services.reject(rejected, entity="vendor", reason="No", access=access)
     else:
         {"retrieve": retrieve, "send": send}[verb]("vendor", records, access=access)
 
@@ -269,9 +269,9 @@ def test_a_hundred_approvers_and_senders_decide_each_item_once(make_items, accou
     verbs = ["accept", "reject", "retrieve", "send"]
     clicks = [(lots.choice(verbs), lots.sample(items, 6), access_of(user)) for user in people]
 
-    def click(one: tuple[str, Sequence[Item], Access]) -> None:
+    def click(choice: tuple[str, Sequence[Item], Access]) -> None:
         try:
-            act_on(*one)
+            act_on(*choice)
         finally:
             databases.close_all()
 
@@ -281,9 +281,9 @@ def test_a_hundred_approvers_and_senders_decide_each_item_once(make_items, accou
     decided = Event.objects.filter(verb__in=["accept", "reject", "retrieve"])
     assert set(Counter(event.data["item"] for event in decided).values()) == {1}
     for item in items:
-        found = Item.objects.filter(record_id=item.record_id)
-        assert found.filter(state__in=sorted(OPEN)).count() <= 1
-        latest = found.order_by("-pk")[0]
+        items_of_record = Item.objects.filter(record_id=item.record_id)
+        assert items_of_record.filter(state__in=sorted(OPEN)).count() <= 1
+        latest = items_of_record.order_by("-pk")[0]
         assert Company.objects.get(pk=item.record_id).erp_state == latest.state
 
 

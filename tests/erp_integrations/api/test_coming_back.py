@@ -19,9 +19,9 @@ def test_a_note_and_what_was_said_before_are_in_the_item(api, account, ada):
     long = steps.send(api, company.pk, {"note": "x" * 1_001})
     assert (long.status_code, list(long.json()["errors"])) == (422, ["note"])
     assert steps.send(api, company.pk, {"note": "It is Easton."}).status_code == 201
-    shown = steps.show(api, Item.objects.latest("pk")).json()
-    assert shown["note"] == "It is Easton."
-    assert shown["rejected_before"]["reason"] == "Which city?"
+    body = steps.show(api, Item.objects.latest("pk")).json()
+    assert body["note"] == "It is Easton."
+    assert body["rejected_before"]["reason"] == "Which city?"
     changed = [{"label": "City", "old": "", "new": "Easton"}]
-    assert shown["rejected_before"]["changes"] == changed
+    assert body["rejected_before"]["changes"] == changed
     assert steps.show(api, first).json()["rejected_before"] is None

@@ -53,39 +53,39 @@ def accept(api, item, **values):
 
 
 def test_a_waiting_item_shows_what_will_be_written_and_what_to_fill_in(api, item):
-    told = steps.show(api, item).json()
-    assert (told["erp_status"], told["state"], told["operation"]) == (
+    body = steps.show(api, item).json()
+    assert (body["erp_status"], body["state"], body["operation"]) == (
         "ready_to_export",
         "ready",
         "create",
     )
-    assert told["item_type"] == "vendor"
-    assert told["payload"]["name"] == "Quarry & Sons, LLC"
-    fields = {one["name"]: one for one in told["acceptance_fields"]}
+    assert body["item_type"] == "vendor"
+    assert body["payload"]["name"] == "Quarry & Sons, LLC"
+    fields = {field["name"]: field for field in body["acceptance_fields"]}
     kinds = {choice["key"] for choice in fields["vendor_type"]["choices"]}
     assert kinds == set(
         item.connection.choices.filter(kind="vendor_type").values_list("code", flat=True)
     )
     assert fields["vendor_id"]["value"] == "QUARRYS001"
-    written = {one["name"]: one["value"] for one in told["preview"]["fields"]}
+    written = {field["name"]: field["value"] for field in body["preview"]["fields"]}
     assert "Quarry & Sons, LLC" in written.values()
-    assert told["history"][0]["event"] == "send"
-    assert told["history"][0]["actor"]["name"] == "Ada Admin"
-    assert told["available_actions"] == ["accept", "reject"]
+    assert body["history"][0]["event"] == "send"
+    assert body["history"][0]["actor"]["name"] == "Ada Admin"
+    assert body["available_actions"] == ["accept", "reject"]
 
 
 def test_an_accepted_company_is_exported_and_carries_its_id(api, connection, item):
     response = accept(api, item, vendor_id="QUARRY01")
     assert (response.status_code, response.json()["erp_status"]) == (200, "exporting")
     steps.export(connection)
-    told = steps.show(api, item).json()
+    body = steps.show(api, item).json()
     company = Company.objects.get(pk=item.record_id)
-    assert (told["erp_status"], told["origin_code"]) == ("synced", "QUARRY01")
+    assert (body["erp_status"], body["origin_code"]) == ("synced", "QUARRY01")
     assert company.origin_code == "QUARRY01"
-    assert [one["outcome"] for one in told["attempts"]] == ["applied"]
-    assert [one["event"] for one in told["history"]] == ["sync", "claim", "accept", "send"]
-    assert told["decided_by"]["name"] == "Nightly sync"
-    click = api.get(steps.company_of(api, f"erp_requests/{told['request_id']}")).json()
+    assert [attempt["outcome"] for attempt in body["attempts"]] == ["applied"]
+    assert [entry["event"] for entry in body["history"]] == ["sync", "claim", "accept", "send"]
+    assert body["decided_by"]["name"] == "Nightly sync"
+    click = api.get(steps.company_of(api, f"erp_requests/{body['request_id']}")).json()
     assert click["progress"] == {"moving": 0, "synced": 1, "failed": 0}
 
 
@@ -120,7 +120,7 @@ def test_deciding_twice_is_409_that_says_who_decided(api, item):
 def test_a_repeated_call_with_one_key_accepts_once(api, item):
     body = {"digest": item.digest, "acceptance": {"vendor_type": steps.a_type(item.connection)}}
     calls = [steps.act(api, item, "accept", body, Idempotency_Key="accept-1") for _ in range(2)]
-    assert [one.status_code for one in calls] == [200, 200]
+    assert [response.status_code for response in calls] == [200, 200]
     assert calls[1]["Idempotency-Replayed"] == "true"
 
 
@@ -166,9 +166,9 @@ def test_a_decision_with_if_match_of_another_state_is_412(api, item):
 def test_a_rejected_item_goes_back_with_its_reason(api, item):
     assert steps.act(api, item, "reject", {}).status_code == 422
     response = steps.act(api, item, "reject", {"reason": "Wrong address"})
-    told = response.json()
-    assert (response.status_code, told["erp_status"]) == (200, "rejected")
-    assert told["decision_note"] == "Wrong address"
+    body = response.json()
+    assert (response.status_code, body["erp_status"]) == (200, "rejected")
+    assert body["decision_note"] == "Wrong address"
     assert steps.act(api, item, "reject", {"reason": "Again"}).status_code == 409
 
 
@@ -182,8 +182,8 @@ def test_ones_own_item_is_left_to_a_second_approver(api, account, connection):
     account.senders_may_accept_own = False
     account.save()
     company = CompanyFactory.create(account=account)
-    told = steps.send(api, company.pk).json()
-    own = Item.objects.get(pk=told["erp_queue_id"])
+    body = steps.send(api, company.pk).json()
+    own = Item.objects.get(pk=body["erp_queue_id"])
     assert steps.show(api, own).json()["available_actions"] == ["reject"]
     response = accept(api, own)
     assert response.status_code == 403
@@ -205,10 +205,10 @@ def test_a_failed_item_says_why_and_is_retried_with_other_values(api, connection
     steps.break_erp(connection, "refuse")
     accept(api, item, vendor_id="QUARRY01")
     steps.export(connection)
-    told = steps.show(api, item).json()
-    assert told["erp_status"] == "failed_to_export", told
-    assert told["error"]["message"]
-    assert "retry" in told["available_actions"]
+    body = steps.show(api, item).json()
+    assert body["erp_status"] == "failed_to_export", body
+    assert body["error"]["message"]
+    assert "retry" in body["available_actions"]
     again = steps.act(
         api, item, "retry", {"digest": item.digest, "acceptance": {"vendor_id": "QUARRY02"}}
     )
@@ -252,8 +252,9 @@ def test_it_is_there_links_to_what_the_erp_holds(api, connection, asking, access
     assert response.status_code == 202
     assert response.json()["lookup"] == {"origin_id": there, "status": "queued", "problem": None}
     run_jobs()
-    shown = steps.show(api, asking).json()
-    assert (shown["erp_status"], shown["origin_code"], shown["lookup"]) == ("synced", there, None)
+    item_body = steps.show(api, asking).json()
+    assert (item_body["erp_status"], item_body["origin_code"]) == ("synced", there)
+    assert item_body["lookup"] is None
     assert steps.act(api, asking, "answer", body).status_code == 409
 
 
@@ -305,14 +306,14 @@ def test_an_update_shows_what_changes_and_leaves_the_record_synced_when_it_comes
     steps.export(connection)
     company = Company.objects.get(pk=item.record_id)
     update = update_item(company, access, "Quarry & Daughters")
-    told = steps.show(api, update).json()
-    changes = {one["label"]: (one["old"], one["new"]) for one in told["changes"]}
+    body = steps.show(api, update).json()
+    changes = {change["label"]: (change["old"], change["new"]) for change in body["changes"]}
     assert ("Quarry & Sons, LLC", "Quarry & Daughters") in changes.values()
-    assert told["acceptance_fields"] == []
+    assert body["acceptance_fields"] == []
     api.post(steps.company_of(api, f"vendors/{company.pk}/actions/retrieve_from_erp"))
     assert steps.show(api, update).json()["erp_status"] == "synced"
-    found = steps.queue(api, "?filters[status]=synced").json()
-    assert {one["id"] for one in found} == {item.pk, update.pk}
+    synced = steps.queue(api, "?filters[status]=synced").json()
+    assert {row["id"] for row in synced} == {item.pk, update.pk}
     assert steps.queue(api, "?filters[status]=not_in_erp").json() == []
 
 
@@ -344,8 +345,8 @@ def test_a_stranger_finds_no_item(stranger, item, action):
     else:
         assert steps.act(stranger, item, action, {"reason": "x"}).status_code == 404
     rows = {"updates": [{"id": item.pk, "digest": item.digest}], "reason": "x"}
-    told = stranger.post(steps.company_of(stranger, "erp_queue/actions/reject"), rows).json()
-    assert told["errors"][0]["errors"] == {"id": ["Entity with this ID not found"]}
+    body = stranger.post(steps.company_of(stranger, "erp_queue/actions/reject"), rows).json()
+    assert body["errors"][0]["errors"] == {"id": ["Entity with this ID not found"]}
 
 
 def test_a_project_sees_only_what_it_sent(api, project, item):
@@ -353,7 +354,7 @@ def test_a_project_sees_only_what_it_sent(api, project, item):
     assert api.get(path).json() == []
     assert api.get(f"{path}/{item.pk}").status_code == 404
     Item.objects.filter(pk=item.pk).update(project=project)
-    assert [one["id"] for one in api.get(path).json()] == [item.pk]
+    assert [row["id"] for row in api.get(path).json()] == [item.pk]
 
 
 # --- the list -------------------------------------------------------------------------------
@@ -386,8 +387,8 @@ def test_the_queue_is_filtered_by_procores_words(api, account, connection, ada, 
             intent=uuid.uuid4(),
             lease_until=now() if state == "sending" else None,
         )
-    found = steps.queue(api, f"?{query}").json()
-    assert {one["state"] for one in found} == states
+    rows = steps.queue(api, f"?{query}").json()
+    assert {row["state"] for row in rows} == states
 
 
 @pytest.mark.parametrize("query", ["filters[status]=nope", "filters[state]=x", "sort=payload"])
@@ -401,7 +402,7 @@ def test_the_queue_is_paged(api, account, connection, access):
     companies = [CompanyFactory.create(account=account, name=f"Firm {n}") for n in range(5)]
     send_all(companies, access)
     first = steps.queue(api, "?per_page=2&sort=-label")
-    assert [one["label"] for one in first.json()] == ["Firm 4", "Firm 3"]
+    assert [row["label"] for row in first.json()] == ["Firm 4", "Firm 3"]
     assert (first["Total"], first["Per-Page"]) == ("5", "2")
     assert 'rel="next"' in first["Link"]
 
@@ -434,10 +435,10 @@ def test_many_are_accepted_and_each_has_its_own_fate(api, account, connection, a
     body = {"updates": rows, "acceptance": {"vendor_type": steps.a_type(connection)}}
     response = api.post(steps.company_of(api, "erp_queue/actions/accept"), body)
     assert response.status_code == 200
-    told = response.json()
-    assert [one["id"] for one in told["entities"]] == [items[0].pk]
-    assert told["entities"][0]["erp_status"] == "exporting"
-    refused = {row["id"]: set(row["errors"]) for row in told["errors"]}
+    answer = response.json()
+    assert [entity["id"] for entity in answer["entities"]] == [items[0].pk]
+    assert answer["entities"][0]["erp_status"] == "exporting"
+    refused = {row["id"]: set(row["errors"]) for row in answer["errors"]}
     assert refused == {
         items[1].pk: {"vendor_type"},
         items[2].pk: {"digest"},
@@ -457,9 +458,9 @@ def test_many_are_rejected_each_for_its_reason(api, account, connection, access)
     )
     rows = [{"id": items[0].pk}, {"id": items[1].pk, "reason": "No tax id"}, {"id": items[2].pk}]
     path = steps.company_of(api, "erp_queue/actions/reject")
-    told = api.post(path, {"updates": rows, "reason": "Not now"}).json()
-    notes = {one["id"]: one["decision_note"] for one in told["entities"]}
+    body = api.post(path, {"updates": rows, "reason": "Not now"}).json()
+    notes = {entity["id"]: entity["decision_note"] for entity in body["entities"]}
     assert notes == {items[0].pk: "Not now", items[1].pk: "No tax id"}
-    assert [set(one["errors"]) for one in told["errors"]] == [{"state"}]
+    assert [set(error["errors"]) for error in body["errors"]] == [{"state"}]
     again = api.post(path, {"updates": [{"id": items[0].pk}]}).json()
     assert set(again["errors"][0]["errors"]) == {"reason"}

@@ -19,19 +19,19 @@ def waiting(account, ada, access_of):
     connection = steps.connect(account, by=ada)
     company = CompanyFactory.create(account=account, name="Cedar Glass", city="Salem")
     assert send("vendor", [company.pk], access=access_of(ada)).done == 1
-    held = Found("V-1", "CEDAR1", "", {"name": "Cedar Glass", "city": "Easton"})
-    refresh.keep_records(connection, "vendor", {"V-1": held})
+    erp_record = Found("V-1", "CEDAR1", "", {"name": "Cedar Glass", "city": "Easton"})
+    refresh.keep_records(connection, "vendor", {"V-1": erp_record})
     return Item.objects.select_related("connection").get()
 
 
 def test_a_taken_id_is_refused_with_what_the_erp_holds_and_linked_instead(api, waiting):
-    shown = steps.show(api, waiting).json()
-    (match,) = shown["erp_matches"]
+    item_body = steps.show(api, waiting).json()
+    (match,) = item_body["erp_matches"]
     assert (match["origin_id"], match["same"], match["linked_to"]) == ("V-1", ["Name"], None)
     assert {"label": "City", "in_erp": "Easton", "sent": "Salem", "differs": True} in match[
         "fields"
     ]
-    assert "link_instead" in shown["available_actions"]
+    assert "link_instead" in item_body["available_actions"]
 
     values = {"vendor_id": "CEDAR1", "vendor_type": steps.a_type(waiting.connection)}
     body = {"digest": waiting.digest, "acceptance": values}

@@ -68,11 +68,11 @@ def connection(account, ada) -> Connection:
 @pytest.fixture
 def parent(connection, account, ada, pat) -> CostCode:
     """01, in the ERP; the code under it is accepted."""
-    found = CodeList.objects.get(connection_id=connection.pk)
-    made = wbs.tree(found, ada, "01 General", "01-100 Survey")
+    code_list = CodeList.objects.get(connection_id=connection.pk)
+    made = wbs.tree(code_list, ada, "01 General", "01-100 Survey")
     senders, approvers = (policy.load(user, account) for user in (ada, pat))
-    assert wbs.send(found, senders).done == 2
-    above, below = wbs.waiting(found)
+    assert wbs.send(code_list, senders).done == 2
+    above, below = wbs.waiting(code_list)
     assert wbs.accept([above], approvers).done == 1
     steps.export(connection)
     assert wbs.accept([below], approvers).done == 1
@@ -85,7 +85,7 @@ def child(parent) -> Item:
 
 
 def put_into(item: Item, state: str) -> None:
-    """As if its way into the ERP had come so far."""
+    """Put the item into this state of its export."""
     lease = at_least(60) if state == State.SENDING else None
     intent = item.intent or uuid.uuid4()
     Item.objects.filter(pk=item.pk).update(state=state, lease_until=lease, intent=intent)
@@ -142,8 +142,8 @@ def test_what_has_not_left_goes_under_the_new_one(door, state, api, connection, 
     assert parent.origin_id == "4711"
     Link.objects.update(told=False)
     put_into(child, State.QUEUED)
-    (one,) = claim(connection, manifest_of(connection))
-    assert one.command.parent_erp_id == "4711"
+    (claimed,) = claim(connection, manifest_of(connection))
+    assert claimed.command.parent_erp_id == "4711"
 
 
 def test_nor_is_another_id_given_to_it_by_settling_an_update_of_it(

@@ -33,16 +33,16 @@ def company(account) -> Company:
 def test_a_company_is_sent_and_waits_for_accounting(api, connection, company):
     response = steps.send(api, company.pk)
     assert response.status_code == 201
-    told = response.json()
+    body = response.json()
     item = Item.objects.get()
     assert (item.record_id, item.state) == (company.pk, State.READY)
-    assert told["erp_status"] == "ready_to_export"
-    assert told["synced_to_erp"] is False
-    assert told["erp_queue_id"] == item.pk
-    assert told["request_id"] == str(item.sent_in_id)
-    shown = api.get(steps.company_of(api, f"erp_requests/{told['request_id']}")).json()
-    assert (shown["action"], shown["done"], shown["refused"]) == ("send", 1, [])
-    assert shown["created_by"]["name"] == "Nightly sync"
+    assert body["erp_status"] == "ready_to_export"
+    assert body["synced_to_erp"] is False
+    assert body["erp_queue_id"] == item.pk
+    assert body["request_id"] == str(item.sent_in_id)
+    click = api.get(steps.company_of(api, f"erp_requests/{body['request_id']}")).json()
+    assert (click["action"], click["done"], click["refused"]) == ("send", 1, [])
+    assert click["created_by"]["name"] == "Nightly sync"
 
 
 def test_where_a_company_stands_is_told_with_what_can_be_done(api, reader, connection, company):
@@ -138,9 +138,9 @@ def test_many_companies_are_sent_and_each_has_its_own_fate(api, account, connect
     path = steps.company_of(api, "vendors/actions/send_to_erp")
     response = api.post(path, {"updates": rows})
     assert response.status_code == 200
-    told = response.json()
-    assert [one["id"] for one in told["entities"]] == [good.pk]
-    assert [set(one["errors"]) for one in told["errors"]] == [
+    body = response.json()
+    assert [entity["id"] for entity in body["entities"]] == [good.pk]
+    assert [set(error["errors"]) for error in body["errors"]] == [
         {"is_active"},
         {"revision"},
         {"id"},
@@ -148,12 +148,12 @@ def test_many_companies_are_sent_and_each_has_its_own_fate(api, account, connect
         {"id"},
         {"id"},
     ]
-    assert told["errors"][0]["note"] == "kept"
+    assert body["errors"][0]["note"] == "kept"
     assert Item.objects.get().record_id == good.pk
     back = api.post(
         steps.company_of(api, "vendors/actions/retrieve_from_erp"), {"updates": rows[:1]}
     )
-    assert [one["erp_status"] for one in back.json()["entities"]] == ["not_in_erp"]
+    assert [entity["erp_status"] for entity in back.json()["entities"]] == ["not_in_erp"]
 
 
 @pytest.mark.parametrize(
@@ -176,10 +176,10 @@ def test_a_bulk_call_that_cannot_be_read_is_refused_whole(api, connection, body,
 @pytest.fixture
 def codes(account, connection) -> list[CostCode]:
     """03 and 03-300 under it, on the list that the ERP got when it was connected."""
-    found = list_services.erp_list(account.pk)
-    assert found is not None
-    top = CostCodeFactory.create(list=found, code="03")
-    return [top, CostCodeFactory.create(list=found, code="300", parent=top)]
+    code_list = list_services.erp_list(account.pk)
+    assert code_list is not None
+    top = CostCodeFactory.create(list=code_list, code="03")
+    return [top, CostCodeFactory.create(list=code_list, code="300", parent=top)]
 
 
 def code_path(api, code: CostCode, action: str) -> str:
@@ -194,7 +194,7 @@ def test_a_code_is_sent_together_with_the_one_above_it(api, codes):
     response = api.post(code_path(api, codes[1], "actions/send_to_erp"))
     assert response.status_code == 201, response.json()
     assert response.json()["item_type"] == "standard_cost_code"
-    assert set(Item.objects.values_list("record_id", flat=True)) == {one.pk for one in codes}
+    assert set(Item.objects.values_list("record_id", flat=True)) == {code.pk for code in codes}
     status = api.get(code_path(api, codes[0], "erp_status")).json()
     assert status["erp_status"] == "ready_to_export"
 
@@ -206,10 +206,10 @@ def sender(make_service):
 
 
 def test_a_sender_without_the_erp_tool_learns_the_state_but_not_the_item(sender, codes):
-    told = sender.post(code_path(sender, codes[0], "actions/send_to_erp")).json()
-    assert (told["erp_status"], told["erp_queue_id"]) == ("ready_to_export", None)
+    body = sender.post(code_path(sender, codes[0], "actions/send_to_erp")).json()
+    assert (body["erp_status"], body["erp_queue_id"]) == ("ready_to_export", None)
     assert steps.queue(sender).status_code == 403
-    click = sender.get(steps.company_of(sender, f"erp_requests/{told['request_id']}"))
+    click = sender.get(steps.company_of(sender, f"erp_requests/{body['request_id']}"))
     assert (click.status_code, click.json()["done"]) == (200, 1)
 
 
@@ -219,8 +219,8 @@ def test_a_note_goes_along_with_a_single_code(sender, codes):
 
 
 def test_a_click_of_somebody_else_is_closed_to_who_cannot_see_the_items(api, sender, codes):
-    told = api.post(code_path(api, codes[0], "actions/send_to_erp")).json()
-    click = sender.get(steps.company_of(sender, f"erp_requests/{told['request_id']}"))
+    body = api.post(code_path(api, codes[0], "actions/send_to_erp")).json()
+    click = sender.get(steps.company_of(sender, f"erp_requests/{body['request_id']}"))
     assert click.status_code == 403
     missing = api.get(steps.company_of(api, f"erp_requests/{uuid.uuid4()}"))
     assert missing.status_code == 404

@@ -1,4 +1,4 @@
-"""Whichever door a retrieval comes by, it needs the right that the record type asks for."""
+"""A retrieval needs the right that its record type requires, on every page and call."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def call(path: str) -> Door:
     """A call of a program."""
 
     def door(api: Any, _client: Client, item: Item) -> Any:
-        found = CodeList.objects.get(account=item.account_id)
+        code_list = CodeList.objects.get(account=item.account_id)
         body = {"updates": [{"id": item.record_id}]}
-        at = path.format(record=item.record_id, list=found.pk)
+        at = path.format(record=item.record_id, list=code_list.pk)
         return api.post(f"companies/{api.company}/{at}/actions/retrieve_from_erp", body)
 
     return door

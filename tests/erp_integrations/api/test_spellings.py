@@ -1,4 +1,4 @@
-"""One text in two spellings, told from call and click to the books of the ERP."""
+"""One text in two spellings, followed from a call or click into the ERP."""
 
 from __future__ import annotations
 
@@ -97,13 +97,13 @@ def test_codes_of_a_file_land_under_their_parent_in_either_spelling(
     page = import_on_page(client_of(ada), address, *rows)
     assert "The file is imported." in page
     children = CostCode.objects.exclude(pk__in=[first.json()["id"], apart.json()["id"]])
-    assert {(one.code, one.parent_id) for one in children} == {
+    assert {(child.code, child.parent_id) for child in children} == {
         ("100", first.json()["id"]),
         ("200", first.json()["id"]),
     }
 
 
-# --- a name on its way into the ERP ---------------------------------------------------------
+# --- a name that is sent to the ERP ---------------------------------------------------------
 
 
 def by_rest(api, _client, _account) -> None:

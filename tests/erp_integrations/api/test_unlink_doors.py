@@ -1,5 +1,5 @@
-"""Whichever door an unlinking comes by: what is under a record in the ERP keeps it linked, and it
-needs the right that the record's own page asks for. What is refused leaves all tables as they were.
+"""Unlinking, on every page and call: records below a record in the ERP keep it linked, and it
+needs the right that the record's own page requires. A refused unlink changes no table.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.factories import MembershipFactory, UserFactory
 
 REASON = "Wrong ledger."
 Door = Callable[[Any, Client, CostCode], Any]
-# What a program may be and do that decides everything about exports, and is no account admin.
+# The rights of a program that decides everything about exports and is not an account admin.
 ACCOUNTING = {
     "levels": Levels(Level.READ_ONLY, Level.ADMIN, Level.ADMIN),
     "can_push_to_accounting": True,
@@ -86,13 +86,13 @@ every_door = pytest.mark.parametrize("door", DOORS.values(), ids=DOORS.keys())
 def codes(account, ada, pat) -> dict[str, CostCode]:
     """01, exported, with two codes under it that are not in the ERP yet."""
     connection = steps.connect(account, by=ada)
-    found = CodeList.objects.get(connection_id=connection.pk)
-    made = wbs.tree(found, ada, "01 General", "01-100 Survey", "01-200 Permits")
+    code_list = CodeList.objects.get(connection_id=connection.pk)
+    made = wbs.tree(code_list, ada, "01 General", "01-100 Survey", "01-200 Permits")
     senders, approvers = (policy.load(user, account) for user in (ada, pat))
-    assert wbs.send(found, senders, made["01"]).done == 1
-    assert wbs.accept(wbs.waiting(found), approvers).done == 1
+    assert wbs.send(code_list, senders, made["01"]).done == 1
+    assert wbs.accept(wbs.waiting(code_list), approvers).done == 1
     steps.export(connection)
-    return {code: CostCode.objects.get(pk=one.pk) for code, one in made.items()}
+    return {code: CostCode.objects.get(pk=cost_code.pk) for code, cost_code in made.items()}
 
 
 def wait(codes: dict[str, CostCode], user: Any) -> None:
@@ -111,21 +111,21 @@ def words(answer: Any) -> str:
 
 @every_door
 @pytest.mark.parametrize(
-    ("child", "told"),
+    ("child", "reason"),
     [
         (wait, "1 is waiting for accounting or being exported (01-100 Survey)"),
         (link, "1 is linked to the ERP (01-100 Survey)"),
     ],
     ids=["waiting", "linked"],
 )
-def test_a_child_keeps_its_parent_linked(api, client_of, ada, codes, door, child, told):
+def test_a_child_keeps_its_parent_linked(api, client_of, ada, codes, door, child, reason):
     client = client_of(ada)
     child(codes, ada)
     before = tables()
     answer = door(api, client, codes["01"])
     assert tables() == before
     if door is not code_page:
-        assert told in words(answer)
+        assert reason in words(answer)
     elif child is wait:
         assert "1 of it and the codes under it wait" in words(answer)
     else:
@@ -169,9 +169,9 @@ def test_an_id_changed_over_rest_ends_a_link_and_needs_the_right_too(make_servic
 
 
 def test_a_refusal_counts_the_children_names_some_and_says_what_to_do(api, account, ada, codes):
-    found, access = codes["01"].list, policy.load(ada, account)
-    more = wbs.tree(found, ada, *(f"01-{number} Part" for number in (300, 400, 500)))
-    ids = [codes["01-100"].pk, codes["01-200"].pk, *(one.pk for one in more.values())]
+    code_list, access = codes["01"].list, policy.load(ada, account)
+    more = wbs.tree(code_list, ada, *(f"01-{number} Part" for number in (300, 400, 500)))
+    ids = [codes["01-100"].pk, codes["01-200"].pk, *(cost_code.pk for cost_code in more.values())]
     wanted = {pk: Origin(id=f"C-{pk}") for pk in ids[1:]}
     assert not sendable.link("cost_code", wanted, access=access)
     wait(codes, ada)

@@ -23,7 +23,7 @@ def connection(account, ada) -> Connection:
 
 @pytest.fixture
 def update(connection, account, ada, pat, access_of) -> Item:
-    """An update that has failed: under the ID that a program named the ERP holds another name."""
+    """A failed update: the ERP has another name under the ID that a program gave."""
     quarry, summit = (
         CompanyFactory.create(account=account, name=name)
         for name in ("Quarry & Sons, LLC", "Summit Steel")
@@ -33,8 +33,8 @@ def update(connection, account, ada, pat, access_of) -> Item:
     steps.export(connection)
     theirs = Link.objects.get()
     assert unlink(theirs, by=ada) == {}
-    told = {summit.pk: Origin(id=theirs.erp_id)}
-    assert link("vendor", told, access=access_of(ada)) == {}
+    origins = {summit.pk: Origin(id=theirs.erp_id)}
+    assert link("vendor", origins, access=access_of(ada)) == {}
     item = update_item(summit, access_of(ada), "Summit Steel, Inc.")
     assert decide([item], access_of(pat)).refused == ()
     steps.export(connection)
@@ -43,10 +43,10 @@ def update(connection, account, ada, pat, access_of) -> Item:
     return item
 
 
-def body_of(shown: dict) -> dict:
-    """What a client sends that has read the item."""
-    ids = [one["origin_id"] for one in shown["not_compared"]]
-    return {"digest": shown["digest"], "origin_ids": ids, "reason": REASON}
+def body_of(item_body: dict) -> dict:
+    """What a client sends after it has read the item."""
+    ids = [entry["origin_id"] for entry in item_body["not_compared"]]
+    return {"digest": item_body["digest"], "origin_ids": ids, "reason": REASON}
 
 
 def asked(item: Item) -> bool:
@@ -60,16 +60,16 @@ def test_a_client_reads_what_differs_says_that_it_is_the_same_and_it_is_exported
     address = f"{live_server.url}/rest/v1.0/companies/{api.company}/erp_queue/{update.pk}"
     with requests.Session() as web:
         web.headers["Authorization"] = f"Bearer {api.token}"
-        shown = web.get(address, timeout=30).json()
-        (told,) = shown["not_compared"]
-        assert told["label"] == "Summit Steel"
-        assert f"the ERP's ID {told['origin_id']} over the API" in told["message"]
-        assert "use_anyway" in shown["available_actions"]
-        done = web.post(f"{address}/actions/use_anyway", json=body_of(shown), timeout=30)
+        item_body = web.get(address, timeout=30).json()
+        (entry,) = item_body["not_compared"]
+        assert entry["label"] == "Summit Steel"
+        assert f"the ERP's ID {entry['origin_id']} over the API" in entry["message"]
+        assert "use_anyway" in item_body["available_actions"]
+        done = web.post(f"{address}/actions/use_anyway", json=body_of(item_body), timeout=30)
         assert (done.status_code, done.json()["erp_status"]) == (200, "exporting")
         assert done.headers["ETag"] == web.get(address, timeout=30).headers["ETag"]
         assert done.json()["not_compared"] == []
-        again = web.post(f"{address}/actions/use_anyway", json=body_of(shown), timeout=30)
+        again = web.post(f"{address}/actions/use_anyway", json=body_of(item_body), timeout=30)
         assert again.status_code == 409
     steps.export(connection)
     update.refresh_from_db()
@@ -78,7 +78,7 @@ def test_a_client_reads_what_differs_says_that_it_is_the_same_and_it_is_exported
         "Summit Steel, Inc." in ledger_of(connection).record("vendor", "QUARRY01").values.values()
     )
     event = Event.objects.get(verb="use_anyway")
-    assert (event.note, event.data) == (REASON, {"erp_id": told["origin_id"]})
+    assert (event.note, event.data) == (REASON, {"erp_id": entry["origin_id"]})
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Another delivery, or other times of it, while items are on their way through a connection."""
+"""A change of the delivery, or of its times, while items of the connection are being exported."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def change(connection, by, **config) -> None:
 
 
 def refusal(connection, by, **config) -> dict[str, list[str]]:
-    """Why not; and that nothing was changed."""
+    """The reason of the refusal; nothing is changed."""
     before = Connection.objects.values().get(pk=connection.pk)
     with pytest.raises(ValidationError) as caught:
         change(connection, by, **config)
@@ -102,7 +102,7 @@ def by_worker(connection, _pat) -> None:
 def by_the_asking_erp(connection, _pat) -> None:
     manifest = adapter_loading.manifest_of(connection)
     batch = polled._batch(connection, manifest, InboundAsk(take=10), [])
-    assert [one.key for one in batch.looks] == ["QUARRY01"]
+    assert [look.key for look in batch.looks] == ["QUARRY01"]
 
 
 def by_file(connection, pat) -> None:

@@ -49,7 +49,7 @@ from erp_integrations.connections.safe_adapter import CallNotAllowed, Guarded
 from tests.outgoing.requests_without_erp import handled
 
 SECRET = "hush-hush-7"
-# What no database stores and nobody may read; and what is left of it.
+# A text that cannot be stored and may not be read; and what is kept of it.
 FOUL = f"a\x00b\ud800 {SECRET}"
 CLEAN = "a\ufffdb? [secret]"
 # The same of what is compared as it is.
@@ -137,8 +137,8 @@ def raising(call: str, error: Exception) -> Any:
 
 CALLS = {
     name
-    for name, one in vars(Adapter).items()
-    if (callable(one) or isinstance(one, classmethod)) and name[0] != "_"
+    for name, attribute in vars(Adapter).items()
+    if (callable(attribute) or isinstance(attribute, classmethod)) and name[0] != "_"
 }
 
 
@@ -183,7 +183,9 @@ def test_nor_while_a_test_handles_a_request(call, rf):
 @pytest.mark.django_db
 def test_a_page_that_calls_the_erp_fails_its_test(connection, client_of, ada, monkeypatch):
     monkeypatch.setattr(
-        refresh_job, "refresh_only", lambda found, **_: connection_services.test(found, by=ada)
+        refresh_job,
+        "refresh_only",
+        lambda connection, **_: connection_services.test(connection, by=ada),
     )
     url = reverse("erp:holdings", args=[connection.account_id, connection.pk, "companies"])
     with pytest.raises(CallNotAllowed, match="Start a job"):
@@ -300,20 +302,20 @@ WRONG_IDS = [
 
 @pytest.mark.parametrize("ids", WRONG_IDS)
 def test_answer_with_ids_that_cannot_be_kept_is_no_answer(ids):
-    told = cannot_be_kept(*ids)[:351]
+    message = cannot_be_kept(*ids)[:351]
     for call in ("submit", "poll"):
         (outcome,) = answering(call, [Outcome(*ids)])
         assert outcome.error.effect == Effect.UNCERTAIN
         assert outcome.error.message.startswith(NOT_STORED)
     for call, answer in [("find", Found(*ids, {})), ("pull", Page((Found(*ids, {}),)))]:
-        error = told_by(call, answering, answer)
+        error = error_raised_by(call, answering, answer)
         assert (error.cls, error.effect) == (ErrorClass.BUG, Effect.NOT_APPLIED)
-        assert error.message == told
+        assert error.message == message
     (report,) = answering("receive", InboundAsk(reports=(Report("t", Outcome(*ids)),))).reports
     assert report.outcome.error.effect == Effect.UNCERTAIN
     refused = answering("receive", InboundAsk(seen=(Seen("t", Found(*ids, {})),))).refused
     assert (refused.status, refused.content_type) == (400, PLAIN)
-    assert refused.body == told[:300].encode()
+    assert refused.body == message[:300].encode()
 
 
 def test_ids_may_be_as_long_as_their_columns():
@@ -321,9 +323,9 @@ def test_ids_may_be_as_long_as_their_columns():
     assert answering("find", Found(most, most, most, {})) == Found(most, most, most, {})
     assert answering("submit", [Outcome(most, most, most)]) == [Outcome(most, most, most)]
     assert answering("submit", [Outcome(handle=most)]) == [Outcome(handle=most)]
-    told = cannot_be_kept("", "", "")
-    assert answering("submit", [Outcome(handle=LONG)]) == [unknown(told)]
-    # What has an ID is there, whatever else is said.
+    message = cannot_be_kept("", "", "")
+    assert answering("submit", [Outcome(handle=LONG)]) == [unknown(message)]
+    # An outcome with an ID is applied, whatever else it contains.
     assert answering("submit", [replace(APPLIED, handle=LONG)]) == [APPLIED]
 
 
@@ -334,22 +336,22 @@ def test_version_and_code_may_be_empty():
 
 def test_id_that_cannot_be_kept_is_told_in_short_and_without_secrets():
     (outcome,) = answering("submit", [Outcome(f"{SECRET}\x00", "c" * 400)])
-    told = outcome.error.message.removeprefix(NOT_STORED)
-    assert told.startswith("('[secret]")
-    assert len(told) == 300
-    error = told_by("find", answering, Found("7" * 400, "", "", {}))
-    told = error.message.removeprefix(NOT_STORED)
-    assert told == f"('{'7' * 298}"
+    message = outcome.error.message.removeprefix(NOT_STORED)
+    assert message.startswith("('[secret]")
+    assert len(message) == 300
+    error = error_raised_by("find", answering, Found("7" * 400, "", "", {}))
+    message = error.message.removeprefix(NOT_STORED)
+    assert message == f"('{'7' * 298}"
 
 
 def test_record_with_another_id_than_was_asked_for_is_an_error_and_the_log_names_it(caplog):
-    error = told_by("fetch", answering, replace(RECORD, erp_id="8" * 400))
+    error = error_raised_by("fetch", answering, replace(RECORD, erp_id="8" * 400))
     assert error.message == failed("fetch", "ValueError")
     assert f"it answered with {'8' * 300}\n" in caplog.text
 
 
 def test_number_of_outcomes_to_handles_has_to_be_right():
-    error = told_by("poll", answering, [])
+    error = error_raised_by("poll", answering, [])
     assert error == ErpError(
         ErrorClass.BUG,
         Effect.NOT_APPLIED,
@@ -361,7 +363,7 @@ def test_texts_are_as_long_as_can_be_kept():
     error = replace(ERROR, message="m" * 2_001, field="f" * 101, advice="a" * 2_001)
     (outcome,) = answering("submit", [Outcome(error=error, answer="x" * 100_001)])
     kept = outcome.error
-    lengths = [len(one) for one in (kept.message, kept.field, kept.advice, outcome.answer)]
+    lengths = [len(text) for text in (kept.message, kept.field, kept.advice, outcome.answer)]
     assert lengths == [2_000, 100, 2_000, 100_000]
     assert len(answering("preview", Wire((), "x" * 100_001)).text) == 100_000
     assert answering("check", Health(("m" * 2_001,))).problems == ("m" * 2_000,)
@@ -397,7 +399,7 @@ def test_time_until_a_handle_is_asked_about_is_none_to_a_day(call, asked, wait):
 
 def test_outcome_with_a_senseless_time_is_an_error_of_the_adapter():
     senseless: Any = replace(ERROR, retry_after="soon")
-    error = told_by("poll", answering, [Outcome(error=senseless)])
+    error = error_raised_by("poll", answering, [Outcome(error=senseless)])
     assert error.message == failed("poll", "TypeError")
     assert answering("submit", [Outcome(error=senseless)]) == [
         unknown(failed("submit", "TypeError"))
@@ -407,18 +409,18 @@ def test_outcome_with_a_senseless_time_is_an_error_of_the_adapter():
 # --- what it raises ---------------------------------------------------------------------------
 
 INSTEAD: dict[str, Callable[[str], Any]] = {
-    "check": lambda told: Health((told,)),
-    "validate": lambda told: (Problem("connection", "adapter", told),),
-    "preview": lambda told: Wire((), told),
-    "submit": lambda told: [unknown(told)],
-    "receive": lambda told: InboundAsk(InboundReply(500, PLAIN, told.encode())),
-    "reply": lambda told: InboundReply(500, PLAIN, told.encode()),
-    "locked_out": lambda told: InboundReply(429, PLAIN, told.encode(), retry_after=30.0),
+    "check": lambda message: Health((message,)),
+    "validate": lambda message: (Problem("connection", "adapter", message),),
+    "preview": lambda message: Wire((), message),
+    "submit": lambda message: [unknown(message)],
+    "receive": lambda message: InboundAsk(InboundReply(500, PLAIN, message.encode())),
+    "reply": lambda message: InboundReply(500, PLAIN, message.encode()),
+    "locked_out": lambda message: InboundReply(429, PLAIN, message.encode(), retry_after=30.0),
 }
 RAISES = sorted(set(ARGUMENTS) - set(INSTEAD))
 
 
-def told_by(call: str, how: Callable[[str, Any], Any], what: Any) -> ErpError:
+def error_raised_by(call: str, how: Callable[[str, Any], Any], what: Any) -> ErpError:
     with pytest.raises(AdapterError) as raised:
         how(call, what)
     return raised.value.error
@@ -427,8 +429,8 @@ def told_by(call: str, how: Callable[[str, Any], Any], what: Any) -> ErpError:
 @pytest.mark.parametrize("call", INSTEAD)
 @pytest.mark.parametrize("error", [RuntimeError(SECRET), OSError(SECRET)])
 def test_what_answers_in_any_case_says_what_failed(call, error):
-    told = failed(call, type(error).__name__)
-    assert raising(call, error) == INSTEAD[call](told)
+    message = failed(call, type(error).__name__)
+    assert raising(call, error) == INSTEAD[call](message)
 
 
 @pytest.mark.parametrize("call", RAISES)
@@ -441,14 +443,14 @@ def test_what_answers_in_any_case_says_what_failed(call, error):
     ],
 )
 def test_what_may_fail_says_what_failed_and_whether_to_try_again(call, error, cls):
-    told = failed(call, type(error).__name__)
-    assert told_by(call, raising, error) == ErpError(cls, Effect.NOT_APPLIED, told)
+    message = failed(call, type(error).__name__)
+    assert error_raised_by(call, raising, error) == ErpError(cls, Effect.NOT_APPLIED, message)
 
 
 @pytest.mark.parametrize("call", RAISES)
 def test_error_that_the_adapter_has_understood_is_told_as_it_is_without_secrets(call):
-    assert told_by(call, raising, AdapterError(ERROR)) == ERROR
-    assert told_by(call, raising, AdapterError(FOUL_ERROR)) == CLEAN_ERROR
+    assert error_raised_by(call, raising, AdapterError(ERROR)) == ERROR
+    assert error_raised_by(call, raising, AdapterError(FOUL_ERROR)) == CLEAN_ERROR
 
 
 def test_call_of_an_erp_that_the_adapter_does_not_understand_is_refused():

@@ -36,26 +36,26 @@ OOPS = b"HTTP/1.1 500 Oops\r\nContent-Type: text/html\r\nContent-Length: 23\r\n\
 def name_host(connection: Connection, url: str) -> None:
     """Let the connection be to a Tryton there."""
     config = {"url": url, "company": 1, "root": "COSTCODES"}
-    found = Connection.objects.filter(pk=connection.pk)
-    found.update(adapter="tryton", config=config, secrets={"key": seal("k" * 40)})
+    connections = Connection.objects.filter(pk=connection.pk)
+    connections.update(adapter="tryton", config=config, secrets={"key": seal("k" * 40)})
     connection.refresh_from_db()
 
 
 @pytest.fixture
 def inside(connection, accepted_item, settings, monkeypatch) -> list[object]:
-    """The account's ERP is on this machine, which nobody has allowed. What was connected to."""
+    """The account's ERP is on this machine, which is not allowed; the addresses connected to."""
     settings.ERPBRIDGE_ALLOWED_PRIVATE_HOSTS = ()
     name_host(connection, "http://127.0.0.1:8069/erp")
-    found: list[object] = []
+    addresses: list[object] = []
     real = socket.socket.connect
 
-    def connect(one: socket.socket, address: object) -> None:
+    def connect(sock: socket.socket, address: object) -> None:
         if isinstance(address, tuple) and address[1] == 8069:
-            found.append(address)
-        real(one, address)
+            addresses.append(address)
+        real(sock, address)
 
     monkeypatch.setattr(socket.socket, "connect", connect)
-    return found
+    return addresses
 
 
 def test_connection_test(inside, connection, ada):
@@ -90,10 +90,10 @@ def test_the_connection_is_halted_and_says_why_to_whoever_looks_after_it(
 ):
     steps.export(connection)
     for page in ("erp:health", "erp:connection"):
-        shown = client_of(ada).get(reverse(page, args=[connection.account_id])).text
-        assert SAID in shown
-        assert "has to allow the host in ERPBRIDGE_ALLOWED_PRIVATE_HOSTS" in shown
-        assert "Next attempt:" in shown
+        page_text = client_of(ada).get(reverse(page, args=[connection.account_id])).text
+        assert SAID in page_text
+        assert "has to allow the host in ERPBRIDGE_ALLOWED_PRIVATE_HOSTS" in page_text
+        assert "Next attempt:" in page_text
     (paused,) = Event.objects.filter(verb="connection_paused")
     assert SAID in paused.note + str(paused.data)
 
@@ -190,7 +190,7 @@ def test_a_page_of_the_host_is_on_no_page_of_ours_in_no_row_and_no_log(
     seen += [caplog.text, connection.refresh_problem, str(connection.test_result)]
     seen += list(Attempt.objects.values_list("answer_excerpt", flat=True))
     assert "500" in "".join(seen)
-    assert [one for one in seen if "root:x" in one] == []
+    assert [text for text in seen if "root:x" in text] == []
 
 
 def test_what_the_erp_said_word_for_word_is_for_those_who_look_after_the_connection(

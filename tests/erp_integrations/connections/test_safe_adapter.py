@@ -1,4 +1,4 @@
-"""An adapter that raises anywhere, or answers what nobody can keep, breaks nothing of ours."""
+"""An adapter that raises anywhere, or answers what cannot be stored, breaks nothing."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def test_adapter_that_cannot_be_started_is_a_reason_on_the_button(
     connection, company, ada, access_of, swap, where
 ):
     swap(**{where: classmethod(fail) if where == "manifest" else fail})
-    shown = button("vendor", access_of(ada), company)
-    assert not shown.enabled
-    assert "RuntimeError: boom" in shown.reasons[0].message
+    send_button = button("vendor", access_of(ada), company)
+    assert not send_button.enabled
+    assert "RuntimeError: boom" in send_button.reasons[0].message
     assert send("vendor", [company.pk], access=access_of(ada)).done == 0
     assert where == "__init__" or limits(ada.memberships.get().account_id, "vendor") == {}
     steps.export(connection)
@@ -245,7 +245,9 @@ BY_ITSELF = {
 
 
 def test_every_call_is_known_to_ask_the_erp_or_not():
-    calls = {name for name, one in vars(Adapter).items() if callable(one) and name[0] != "_"}
+    calls = {
+        name for name, attribute in vars(Adapter).items() if callable(attribute) and name[0] != "_"
+    }
     assert calls | {"manifest"} == set(ASKED) | BY_ITSELF
 
 
@@ -269,7 +271,7 @@ def test_whatever_is_asked_of_the_erp_has_the_time_of_one_call(connection, swap,
 def test_a_worker_that_paused_before_it_sent_has_only_the_time_that_its_claim_leaves(
     connection, accepted_item, swap, settings, monkeypatch
 ):
-    """However late it goes on, its call is over while the claim still holds."""
+    """However late the worker continues, its call ends before the claim expires."""
     left = []
 
     def submit(self, commands):

@@ -35,7 +35,7 @@ from tests.erp_integrations.secretive import SECRET, SecretiveAdapter
 
 @pytest.fixture
 def talk(monkeypatch):
-    """Make the adapter give its key away in one of its calls."""
+    """Make the adapter reveal its key in one of its calls."""
     monkeypatch.setattr(registry, "adapter_class", lambda *_args: SecretiveAdapter)
     return lambda call: monkeypatch.setattr(SecretiveAdapter, "talk", call)
 
@@ -342,19 +342,19 @@ def test_without_its_key_a_connection_has_a_problem_and_no_page_breaks(
 
 def test_outside_production_a_key_is_made_once_and_kept_for_its_owner(settings, tmp_path):
     settings.DATA_DIR = tmp_path
-    found: list[str] = []
+    keys: list[str] = []
     ready = threading.Barrier(8)
 
     def read() -> None:
         ready.wait()
-        found.append(secrets._kept_key(tmp_path))
+        keys.append(secrets._kept_key(tmp_path))
 
     threads = [threading.Thread(target=read) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(set(found)) == 1
+    assert len(set(keys)) == 1
     (file,) = tmp_path.iterdir()
     assert file.name == "field-key"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -138,7 +138,7 @@ def test_audit_events_can_neither_be_changed_nor_removed(connection, change):
 def test_the_history_of_settings_starts_from_what_was_stored(account, ada):
     connection = new(account, ada)
     stale = Connection.objects.get(pk=connection.pk)
-    for one, name in ((connection, "First"), (stale, "Second")):
-        connection_settings.configure(one, name=name, config={}, by=ada)
+    for instance, name in ((connection, "First"), (stale, "Second")):
+        connection_settings.configure(instance, name=name, config={}, by=ada)
     changed = Event.objects.filter(verb="connection_changed").order_by("-pk").first()
     assert changed.data["changes"]["name"] == ["First", "Second"]

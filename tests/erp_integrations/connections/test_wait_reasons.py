@@ -25,9 +25,9 @@ from tests.rest.fixtures import EVERYTHING, Service, service_of
 SOON = timedelta(minutes=3)
 
 
-def in_a_while(shown: datetime | None, wait: timedelta) -> bool:
+def in_a_while(at: datetime | None, wait: timedelta) -> bool:
     """By the wall clock, whatever the measured one reads; both go on while a test runs."""
-    return shown is not None and abs(shown - moment().wall - wait) < timedelta(seconds=30)
+    return at is not None and abs(at - moment().wall - wait) < timedelta(seconds=30)
 
 
 def fail_the_test(connection: Connection, ada) -> None:
@@ -65,7 +65,7 @@ def lose_the_adapter(connection: Connection, ada) -> None:
     Connection.objects.update(adapter="gone")
 
 
-# How it comes about, what everybody reads, and whether it is known when it is tried next.
+# How it is caused, what is shown, and whether the time of the next attempt is known.
 CAUSES: dict[Cause, tuple[Callable[..., None], str, bool]] = {
     Cause.TEST_FAILED: (fail_the_test, "failed: Connection to the simulator refused.", False),
     Cause.OUTAGE: (be_down, "7 calls failed in a row", True),
@@ -90,16 +90,16 @@ CAUSES: dict[Cause, tuple[Callable[..., None], str, bool]] = {
 def page_of(client_of, ada, account) -> Callable[..., str]:
     """A page of the account as Ada reads it, by the name of its route."""
 
-    def shown(name: str, *path: object, **query: str) -> str:
+    def page_text(name: str, *path: object, **query: str) -> str:
         url = reverse(name, args=[account.pk, *path])
         return unescape(client_of(ada).get(url, query, follow=True).content.decode())
 
-    return shown
+    return page_text
 
 
 @pytest.fixture
 def sent(connection, account, ada, access_of) -> Item:
-    """A company and a cost code in front of accounting, from before the trouble began."""
+    """A company and a cost code that waited for accounting before the problem began."""
     tree(CodeList.objects.get(connection_id=connection.pk), ada, "01 General")
     send_codes(CodeList.objects.get(connection_id=connection.pk), access_of(ada))
     company = CompanyFactory.create(account=account, name="Quarry & Sons, LLC")
@@ -117,7 +117,7 @@ def test_every_cause_is_said_on_every_surface(
 
 
 def walk(cause: Cause, connection, sent, account, ada, pat, client_of, access_of, page_of) -> None:
-    """Bring the trouble about, then look everywhere."""
+    """Cause the problem, then read every place that must explain it."""
     bring_about, words, tried_again = CAUSES[cause]
     other = CompanyFactory.create(account=account, name="Tern Paving")
     accepted, *_ = steps.send_all([other], access_of(ada))
@@ -156,25 +156,25 @@ def walk(cause: Cause, connection, sent, account, ada, pat, client_of, access_of
         "a record": api.get(f"{base}/vendors/{accepted.record_id}/erp_status"),
         "a click": api.get(f"{base}/erp_requests/{accepted.sent_in_id}"),
     }
-    told = {name: answer.json()["waits"] for name, answer in answers.items()}
-    told["the queue"] = api.get(f"{base}/erp_queue?filters[id]={accepted.pk}").json()[0]["waits"]
-    for name, wait in told.items():
+    waits = {name: answer.json()["waits"] for name, answer in answers.items()}
+    waits["the queue"] = api.get(f"{base}/erp_queue?filters[id]={accepted.pk}").json()[0]["waits"]
+    for name, wait in waits.items():
         assert wait["cause"] == cause, name
         assert words in wait["message"], name
         assert bool(wait["next_try_at"]) == tried_again, name
 
 
 def _answers_to_accept(sent, account, ada, pat, client_of, access_of) -> dict[str, str]:
-    """What an approver reads on accepting: one on its page, one in a bulk."""
+    """What an approver reads after accepting one item on its page, and one in a bulk."""
     companies = CompanyFactory.create_batch(2, account=account)
     waiting = Item.objects.filter(pk=sent.pk)
-    one = waiting.get()
-    url = reverse("erp:item_accept", args=[account.pk, one.public_id])
-    values = {"vendor_id": "QUARRY01", "vendor_type": "SUB", "digest": one.digest}
+    item = waiting.get()
+    url = reverse("erp:item_accept", args=[account.pk, item.public_id])
+    values = {"vendor_id": "QUARRY01", "vendor_type": "SUB", "digest": item.digest}
     single = client_of(pat).post(url, values, follow=True)
     assert Item.objects.get(pk=sent.pk).state == "queued", single.content.decode()
     assert "on its way to the ERP" not in single.content.decode()
-    many = steps.decide([_another(companies[0], one)], access_of(pat))
+    many = steps.decide([_another(companies[0], item)], access_of(pat))
     page = client_of(pat).get(reverse("erp:request", args=[account.pk, many.request_id]))
     return {
         "the answer to accept": unescape(single.content.decode()),
