@@ -1,4 +1,4 @@
-"""What one call says about the connection: go on, slow down, rest, or wait for a login."""
+"""What the result of a call does to its connection: continue, slow down, rest, or wait for a login."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ REFUSED = error(ErrorClass.AUTH_EXPIRED)
 
 
 def rest(connection: Connection) -> tuple[int, float | None, float | None]:
-    """Failures in a row, and for how long the breaker and the ERP's rate hold everything back."""
+    """Failures in a row, and for how long the breaker and the ERP's rate limit block all calls."""
     connection.refresh_from_db()
     began = now()
     until = [
-        None if one is None else (one - began).total_seconds()
-        for one in (connection.breaker_until, connection.next_slot_at)
+        None if moment is None else (moment - began).total_seconds()
+        for moment in (connection.breaker_until, connection.next_slot_at)
     ]
     return connection.breaker_failures, until[0], until[1]
 
@@ -73,7 +73,7 @@ def test_what_no_call_can_succeed_after_is_tried_again_only_after_a_minute(
 @pytest.mark.parametrize(("asked", "wait"), [(None, THROTTLE_WAIT), (0, THROTTLE_WAIT), (40, 40)])
 def test_erp_that_asks_for_patience_gets_it_for_every_item(connection, accepted_item, asked, wait):
     record_results(connection, [error(ErrorClass.THROTTLED, asked)])
-    # Late by a step of the clock, and never early.
+    # Late by a step of the clock at most, and never early.
     assert rest(connection) == (0, None, wait + STEP)
     manifest = adapter_loading.manifest_of(connection)
     assert claim(connection, manifest) == []
@@ -88,7 +88,7 @@ def test_calls_that_fail_in_a_row_are_counted_and_rest_longer_each_time(connecti
         count, wait, _slot = rest(connection)
         assert count == failures
         waits.append(wait)
-    assert waits == [export_circuit_breaker.breaker_wait(one) for one in range(1, 8)]
+    assert waits == [export_circuit_breaker.breaker_wait(failures) for failures in range(1, 8)]
     assert waits[3:6] == [None, 30, 60]
 
 
@@ -165,8 +165,8 @@ def test_what_is_not_paused_for_its_login_is_not_probed(connection, ada, monkeyp
 
 def test_other_connections_are_left_alone(connection, account):
     other = ConnectionFactory.create(account=account)
-    for one in (DOWN, THROTTLED, REFUSED):
-        record_results(connection, [one])
+    for result in (DOWN, THROTTLED, REFUSED):
+        record_results(connection, [result])
     other.refresh_from_db()
     assert (other.breaker_failures, other.breaker_until, other.next_slot_at) == (0, None, None)
     assert other.paused_at is None

@@ -44,7 +44,7 @@ def queued(connection, ada, count=1, **more):
 
 
 def claimed(connection):
-    return [one.item for one in claim(connection, manifest_of(connection))]
+    return [taken.item for taken in claim(connection, manifest_of(connection))]
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,10 @@ def test_a_child_waits_for_its_parent_and_goes_out_with_the_parents_erp_id(conne
     (first,) = claimed(connection)
     assert first.erp_key == "PARENT"
 
-    found = Item.objects.filter(pk=first.pk)
-    settle_synced(connection.pk, found, {first.pk: ErpRef("77", "PARENT")})
-    (one,) = claim(connection, manifest_of(connection))
-    assert (one.item.erp_key, one.command.parent_erp_id) == ("CHILD", "77")
+    parents = Item.objects.filter(pk=first.pk)
+    settle_synced(connection.pk, parents, {first.pk: ErpRef("77", "PARENT")})
+    (taken,) = claim(connection, manifest_of(connection))
+    assert (taken.item.erp_key, taken.command.parent_erp_id) == ("CHILD", "77")
 
 
 def test_a_busy_connection_makes_room_for_another_after_its_share(
@@ -132,16 +132,16 @@ def test_alone_it_goes_on_for_a_whole_turn(connection, ada, monkeypatch):
 def test_claim_writes_ahead_who_tries_what_and_until_when(connection, ada):
     queued(connection, ada, 2, attempts=1, fence=4)
     manifest = replace(manifest_of(connection), entities={})
-    (one,) = claim(connection, manifest)
-    item, attempt = Item.objects.get(pk=one.item.pk), Attempt.objects.get()
+    (taken,) = claim(connection, manifest)
+    item, attempt = Item.objects.get(pk=taken.item.pk), Attempt.objects.get()
     assert (item.state, item.fence, item.attempts) == (State.SENDING, 5, 2)
     assert (item.lease_until - now()).total_seconds() == lease(manifest) + STEP
     assert lease(manifest) == manifest.call_deadline + settings.ERPBRIDGE_LEASE_MARGIN
     assert (attempt.item, attempt.fence, attempt.outcome) == (item, 5, "open")
     assert attempt.worker == f"{socket.gethostname()}:{os.getpid()}"[:100]
     assert attempt.opened_reading == now()
-    assert (one.item.fence, one.item.state, one.attempt.pk) == (5, State.SENDING, attempt.pk)
-    assert one.command.intent == str(item.intent)
+    assert (taken.item.fence, taken.item.state, taken.attempt.pk) == (5, State.SENDING, attempt.pk)
+    assert taken.command.intent == str(item.intent)
 
 
 def test_what_failed_before_goes_alone_and_so_does_the_next_while_calls_fail(connection, ada):
@@ -158,12 +158,12 @@ def test_claim_is_of_one_record_type_and_of_no_more_than_asked(connection, ada):
     queued(connection, ada, entity="cost_code", record_id=1)
     queued(connection, ada, 3, entity="vendor")
     manifest = manifest_of(connection)
-    assert [one.item.entity for one in claim(connection, manifest, entity="cost_code")] == [
+    assert [taken.item.entity for taken in claim(connection, manifest, entity="cost_code")] == [
         "cost_code"
     ]
     assert len(claim(connection, manifest, most=2)) == 2
     assert claim(connection, manifest, most=0) == []
-    assert [one.item.entity for one in claim(connection, manifest)] == ["vendor"] * 2
+    assert [taken.item.entity for taken in claim(connection, manifest)] == ["vendor"] * 2
 
 
 def test_only_what_is_due_of_this_connection_is_claimed(connection, ada, account):
@@ -219,19 +219,19 @@ def linked(connection, record_id, **columns):
 def test_command_names_what_the_erp_calls_the_record_and_its_parent(connection, ada):
     own, parent = linked(connection, 7, erp_version="v3"), linked(connection, 8)
     queued(connection, ada, operation="update", record_id=7, parent_id=8, waits_for=None)
-    (one,) = claim(connection, manifest_of(connection))
-    assert (one.link, one.parent, one.unseen) == (own, parent, False)
-    for command in (one.command, full_command(connection, one.item)):
+    (taken,) = claim(connection, manifest_of(connection))
+    assert (taken.link, taken.parent, taken.unseen) == (own, parent, False)
+    for command in (taken.command, full_command(connection, taken.item)):
         assert (command.erp_id, command.erp_version, command.parent_erp_id) == ("7", "v3", "8")
         assert (command.entity, command.operation) == ("vendor", "update")
-        assert (command.key, command.payload) == (one.item.erp_key, one.item.payload)
+        assert (command.key, command.payload) == (taken.item.erp_key, taken.item.payload)
 
 
 def test_command_of_what_is_linked_to_nothing_names_nothing(connection, ada):
     queued(connection, ada)
-    (one,) = claim(connection, manifest_of(connection))
-    assert (one.link, one.parent, one.unseen) == (None, None, False)
-    for command in (one.command, full_command(connection, one.item)):
+    (taken,) = claim(connection, manifest_of(connection))
+    assert (taken.link, taken.parent, taken.unseen) == (None, None, False)
+    for command in (taken.command, full_command(connection, taken.item)):
         assert (command.erp_id, command.erp_version, command.parent_erp_id) == ("", "", "")
 
 
@@ -239,8 +239,8 @@ def test_command_of_what_is_linked_to_nothing_names_nothing(connection, ada):
 def test_id_that_nobody_compared_or_whose_key_is_unknown_has_to_be_seen(connection, ada, link):
     linked(connection, 7, **link)
     queued(connection, ada, operation="update", record_id=7)
-    (one,) = claim(connection, manifest_of(connection))
-    assert one.unseen is True
+    (taken,) = claim(connection, manifest_of(connection))
+    assert taken.unseen is True
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_child_goes_only_under_a_parent_that_is_linked_and_can_be_compared(
     queued(connection, ada, parent_id=8, depth=1, erp_key="CHILD")
     queued(connection, ada, depth=2, erp_key="OTHER")
     manifest = replace(manifest_of(connection), can_fetch=can_fetch)
-    claimed = [one.item.erp_key for one in claim(connection, manifest)]
+    claimed = [taken.item.erp_key for taken in claim(connection, manifest)]
     assert claimed == (["CHILD", "OTHER"] if goes else ["OTHER"])
     # Without it, it waits for its parent again.
     assert Item.objects.get(erp_key="CHILD").waits_for == (None if goes else 8)

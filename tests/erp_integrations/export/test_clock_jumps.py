@@ -1,6 +1,6 @@
-"""The database's clock is set an hour ahead, or back, while things are on their way.
+"""The database's clock is set an hour ahead, or back, while items are being exported.
 
-Whatever is decided by time is late at the most: nothing is over sooner, and nothing waits an hour.
+Decisions by time may only be slightly late: nothing expires sooner, and nothing waits an hour.
 """
 
 from __future__ import annotations
@@ -123,9 +123,9 @@ def test_a_dead_workers_job_is_taken_up_after_its_lease(account, ada, jumping):
 def test_a_locked_connection_answers_after_its_wait(connection, jumping):
     Connection.objects.update(inbound_locked_until=moment().reading + timedelta(minutes=10))
     with jump(jumping):
-        assert [one.state for one in health.snapshot().connections] == ["wrong passwords"]
+        assert [status.state for status in health.snapshot().connections] == ["wrong passwords"]
         steps.let_pass(600)
-        assert [one.state for one in health.snapshot().connections] == ["working"]
+        assert [status.state for status in health.snapshot().connections] == ["working"]
 
 
 def test_ticks_go_on(connection, jumping):
@@ -171,8 +171,8 @@ def test_the_next_try_is_shown_by_the_clock_on_the_wall(connection, accepted_ite
 
 
 def test_what_a_fetch_tells_is_kept_and_what_the_next_does_not_is_forgotten(connection):
-    found = (Found("V9", "V9", "", {}),)
-    page = refresh.FetchedPage(connection.pk, "vendor", found, "", connection.config)
+    erp_records = (Found("V9", "V9", "", {}),)
+    page = refresh.FetchedPage(connection.pk, "vendor", erp_records, "", connection.config)
     first = link_existing.begin_fetch(connection.account_id, "vendor")
     with jump(-HOUR):
         refresh.keep_page(page)

@@ -1,4 +1,4 @@
-"""While one decides on a connection, the others wait, and hold nothing that the first may need."""
+"""While one transaction decides on a connection, others wait and lock nothing that it may need."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.shared, pytest.mark.django_db(transaction=True)]
 
 
 class Other(threading.Thread):
-    """Does something on a connection to the database of its own."""
+    """Run an act on a database connection of its own."""
 
     def __init__(self, act: Callable[[], Any]) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Other(threading.Thread):
             databases.close_all()
 
     def waits(self) -> bool:
-        """Whether it has come to wait for a lock of ours, rather than to its end."""
+        """Whether it now waits for a lock of this test instead of having ended."""
         until = time.monotonic() + 20
         while self.is_alive() and time.monotonic() < until:
             with database.cursor() as cursor:
@@ -59,7 +59,7 @@ def test_whoever_comes_second_waits_and_holds_nothing(act, request):
         list(Connection.objects.select_for_update(no_key=True))
         other.start()
         assert other.waits()
-        # Were it not for the order, the two would now wait for each other.
+        # Without the order of locks the two would now wait for each other.
         assert list(Item.objects.select_for_update(nowait=True).values_list("pk"))
     other.join(20)
     assert (other.is_alive(), other.error) == (False, None)

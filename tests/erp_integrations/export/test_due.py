@@ -1,4 +1,4 @@
-"""Whom a worker is woken for: connections for which it can do something, and no others."""
+"""A worker is woken only for connections for which it can do something."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.factories import ConnectionFactory, ItemFactory
 
 
 def unknown() -> None:
-    """Nobody knows what became of it, and it is time to find out."""
+    """An item whose outcome is unknown, and whose lookup is due."""
     Item.objects.update(
         state=State.UNCERTAIN, lease_until=None, check_after=ago(1), looks=0, handle=""
     )
@@ -37,7 +37,7 @@ def test_worker_is_woken_for_what_it_can_do(connection, accepted_item, delivery,
     assert due.due_connections() == [connection.pk] * sends
     unknown()
     assert due.due_connections() == [connection.pk] * looks
-    # And no more than that: a turn leaves nothing due behind.
+    # And no more than that: after a turn nothing is due.
     steps.export(connection)
     assert due.due_connections() == []
 
@@ -83,7 +83,7 @@ WAITING: list[tuple[dict[str, Any], bool]] = [
     ({"state": S.UNCERTAIN, "check_after": None}, False),
     ({"state": S.SUBMITTED, "check_after": -1}, True),
     ({"state": S.SUBMITTED, "check_after": 5}, False),
-    # What is left over of an earlier wait wakes nobody.
+    # Values of an earlier wait wake no worker.
     ({"state": S.FAILED, "check_after": -1}, False),
     ({"state": S.NEEDS_ANSWER, "check_after": -1}, False),
 ]

@@ -42,7 +42,7 @@ BAD = AdapterError(ErpError(ErrorClass.BUG, Effect.UNCERTAIN, "Garbage."))
 
 @dataclass
 class Erp:
-    """An adapter that holds this under keys, and notes what it is asked and given."""
+    """An adapter with these records by key, which notes what it is asked and given."""
 
     holds: dict[str, Any] = field(default_factory=dict)
     polled: Any = None
@@ -52,20 +52,20 @@ class Erp:
 
     def find(self, _entity: str, key: str) -> Any:
         self.asked.append(key)
-        found = self.holds.get(key)
-        if isinstance(found, Exception):
-            raise found
-        return found
+        record = self.holds.get(key)
+        if isinstance(record, Exception):
+            raise record
+        return record
 
     def submit(self, commands: Any) -> list[Outcome]:
-        self.given.append([one.key for one in commands])
-        return [Outcome(f"id of {one.key}", one.key) for one in commands]
+        self.given.append([command.key for command in commands])
+        return [Outcome(f"id of {command.key}", command.key) for command in commands]
 
     def poll(self, handles: Any) -> list[Outcome]:
         self.given.append(list(handles))
         if isinstance(self.polled, Exception):
             raise self.polled
-        return [self.polled or Outcome(f"id of {one}", one) for one in handles]
+        return [self.polled or Outcome(f"id of {handle}", handle) for handle in handles]
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def queued(connection: Connection, count: int = 1, **columns: Any) -> list[Item]
 
 @pytest.fixture
 def claims(connection) -> list[Claim]:
-    """Three creates, in the hands of this worker."""
+    """Three creates, claimed by this worker."""
     queued(connection, 3)
     claimed = claim(connection, manifest_of(connection))
     assert len(claimed) == 3
@@ -97,7 +97,7 @@ def refused(connection: Connection, erp: Erp, claims: list[Claim], **more: Any) 
     """What must not be sent, by key."""
     given = {"since": uptime(), "manifest": manifest_of(connection)} | more
     answers = engine.look(erp, given["manifest"], claims, since=given["since"])
-    return {one.item.erp_key: outcome.error for one, outcome in answers}
+    return {claim.item.erp_key: outcome.error for claim, outcome in answers}
 
 
 def looks() -> list[tuple[str, str]]:
@@ -115,15 +115,15 @@ def test_what_was_seen_is_stored_before_anything_is_sent(connection, erp, claims
 
 def test_create_never_overwrites(connection, erp, claims):
     erp.holds = {"KEY0": TAKEN, "KEY2": Ambiguous(("7", "8"))}
-    told = refused(connection, erp, claims)
-    assert told["KEY0"] == ErpError(
+    errors = refused(connection, erp, claims)
+    assert errors["KEY0"] == ErpError(
         ErrorClass.DUPLICATE,
         Effect.NOT_APPLIED,
         "KEY0 is already in the ERP: By hand. Nothing was written.",
         field="vendor_id",
         advice="Link to the existing record, or retry with another ID.",
     )
-    assert "KEY2 is already in the ERP: more than one record." in told["KEY2"].message
+    assert "KEY2 is already in the ERP: more than one record." in errors["KEY2"].message
 
 
 def test_what_is_there_may_be_an_earlier_try_that_came_late(connection, erp, claims):
@@ -164,8 +164,8 @@ def test_erp_that_is_down_is_asked_once_for_all_of_them(connection, erp, claims)
 
 def test_look_that_comes_too_late_for_the_claim_is_not_made(connection, erp, claims, settings):
     since = uptime() - settings.ERPBRIDGE_LEASE_MARGIN / 2
-    told = refused(connection, erp, claims, since=since)
-    assert list(told.values()) == [engine.TOO_SLOW] * 3
+    errors = refused(connection, erp, claims, since=since)
+    assert list(errors.values()) == [engine.TOO_SLOW] * 3
     assert (engine.TOO_SLOW.cls, engine.TOO_SLOW.effect) == ("transient", "not_applied")
     assert erp.asked == []
     assert len(refused(connection, erp, claims, since=since + 10)) == 0
@@ -174,16 +174,18 @@ def test_look_that_comes_too_late_for_the_claim_is_not_made(connection, erp, cla
 def test_updates_and_what_cannot_be_found_are_sent_without_a_look(connection, erp, claims):
     manifest = manifest_of(connection)
     assert refused(connection, erp, claims, manifest=replace(manifest, can_find=False)) == {}
-    for one in claims:
-        one.command = replace(one.command, operation="update")
+    for create in claims:
+        create.command = replace(create.command, operation="update")
     assert refused(connection, erp, claims) == {}
     assert erp.asked == []
 
 
 def test_record_type_that_the_erp_no_longer_takes_is_not_sent(connection, erp, claims):
-    told = refused(connection, erp, claims, manifest=replace(manifest_of(connection), entities={}))
-    assert {one.cls for one in told.values()} == {ErrorClass.UNSUPPORTED}
-    assert {one.effect for one in told.values()} == {Effect.NOT_APPLIED}
+    errors = refused(
+        connection, erp, claims, manifest=replace(manifest_of(connection), entities={})
+    )
+    assert {error.cls for error in errors.values()} == {ErrorClass.UNSUPPORTED}
+    assert {error.effect for error in errors.values()} == {Effect.NOT_APPLIED}
 
 
 # --- sending ----------------------------------------------------------------------------------
@@ -230,9 +232,9 @@ def test_nothing_is_sent_when_the_looks_have_taken_too_long(
 
 @pytest.fixture
 def handed(connection, claims) -> Callable[[], None]:
-    """The three, in the ERP's queue, and time to ask."""
+    """The three, in the ERP's queue, with the check due."""
     answers = [
-        settle.Answer(one, Outcome(handle=one.item.erp_key, check_after=1)) for one in claims
+        settle.Answer(claim, Outcome(handle=claim.item.erp_key, check_after=1)) for claim in claims
     ]
     settle.settle(connection, manifest_of(connection), answers)
     Item.objects.update(check_after=ago(1))
@@ -267,19 +269,19 @@ def test_what_is_being_asked_about_is_kept_from_others(connection, erp, handed):
     ask(connection, erp, call_deadline=20.0)
     handles = Item.objects.values_list("handle", flat=True)
     assert list(handles) == ["H"] * 3
-    waits = {(one.check_after - now()).total_seconds() for one in Item.objects.all()}
+    waits = {(item.check_after - now()).total_seconds() for item in Item.objects.all()}
     assert waits == {30}
     erp.polled = DOWN
     handed()
     ask(connection, erp, call_deadline=20.0)
-    waits = {(one.check_after - now()).total_seconds() for one in Item.objects.all()}
+    waits = {(item.check_after - now()).total_seconds() for item in Item.objects.all()}
     assert waits == {20}
 
 
 def test_not_yet_is_asked_again_no_sooner_than_in_a_second(connection, erp, handed):
     erp.polled = Outcome(handle="H", check_after=0)
     ask(connection, erp)
-    waits = {(one.check_after - now()).total_seconds() for one in Item.objects.all()}
+    waits = {(item.check_after - now()).total_seconds() for item in Item.objects.all()}
     assert waits == {1}
 
 
@@ -328,7 +330,7 @@ def test_only_what_was_handed_over_by_this_connection_is_asked_about(connection,
 
 @pytest.fixture
 def turn(connection, erp, monkeypatch) -> Callable[..., list[int]]:
-    """One turn with this manifest; whom it has woken."""
+    """One turn with this manifest; returns the connections that it has woken."""
     woken: list[int] = []
     monkeypatch.setattr(engine, "publish", woken.append)
     monkeypatch.setattr(adapter_loading, "adapter_of", lambda _connection: erp)
@@ -376,7 +378,7 @@ def test_turn_that_takes_too_long_makes_room_and_wakes_the_next(connection, turn
 
 def test_time_of_a_turn_is_told_from_its_begin(connection, turn, monkeypatch):
     spent: list[float] = []
-    monkeypatch.setattr(engine, "_turn_is_over", lambda _pk, one: spent.append(one))
+    monkeypatch.setattr(engine, "_turn_is_over", lambda _pk, elapsed: spent.append(elapsed))
     monkeypatch.setattr(uncertain_lookup, "resolve_uncertain", lambda *_given, **_more: wait(5))
     clock = [uptime()]
 

@@ -47,7 +47,7 @@ def outcomes(item: Item) -> list[tuple[str, str]]:
 
 
 def effects(connection: Connection) -> list[str]:
-    return [one.key for one in steps.ledger_of(connection).effects()]
+    return [effect.key for effect in steps.ledger_of(connection).effects()]
 
 
 def put(connection: Connection, name: str) -> Record:
@@ -231,9 +231,11 @@ def test_success_closes_the_breaker(connection, accepted_item):
 
 def expire_login(connection):
     """The ERP refuses the login in the middle of an export."""
-    (one,) = claim(connection, manifest_of(connection))
+    (claimed,) = claim(connection, manifest_of(connection))
     expired = ErpError(ErrorClass.AUTH_EXPIRED, Effect.NOT_APPLIED, "Log in again.")
-    settle.settle(connection, manifest_of(connection), [settle.Answer(one, Outcome(error=expired))])
+    settle.settle(
+        connection, manifest_of(connection), [settle.Answer(claimed, Outcome(error=expired))]
+    )
     connection.refresh_from_db()
 
 
@@ -317,7 +319,7 @@ def test_silence_is_uncertain_and_never_sent_again_before_a_look(
         steps.export(connection)
         assert state(accepted_item) == State.SYNCED
     assert accepted_item.intent == intent
-    assert [(one.intent, one.key) for one in steps.ledger_of(connection).effects()] == [
+    assert [(effect.intent, effect.key) for effect in steps.ledger_of(connection).effects()] == [
         (str(intent), "QUARRY01")
     ]
     company.refresh_from_db()
@@ -374,8 +376,8 @@ def test_own_vendor_that_arrived_late_is_not_taken_for_a_duplicate(
     steps.break_erp(connection, "timeout_before")
     steps.export(connection)
     steps.let_pass(30)
-    held = Item.objects.get()
-    uncertain_lookup._not_there(held, settled=True)
+    item = Item.objects.get()
+    uncertain_lookup._not_there(item, settled=True)
     assert state(accepted_item) == State.QUEUED
     command = command_of(accepted_item)
     adapter_of(connection).submit([command])
@@ -417,10 +419,10 @@ def test_item_of_a_worker_that_died_is_looked_up_and_sent_again(connection, acce
 
 
 def test_effect_of_a_worker_that_died_after_sending_is_found(connection, accepted_item):
-    (one,) = claim(connection, manifest_of(connection))
+    (claimed,) = claim(connection, manifest_of(connection))
     adapter = adapter_of(connection)
-    assert engine.look(adapter, manifest_of(connection), [one], since=uptime()) == []
-    adapter.submit([one.command])
+    assert engine.look(adapter, manifest_of(connection), [claimed], since=uptime()) == []
+    adapter.submit([claimed.command])
     steps.let_pass(81)
     lease_recovery.expire_leases()
     steps.export(connection)
@@ -566,8 +568,8 @@ def test_id_of_another_record_is_no_answer(
 
 def test_vendor_like_ours_that_nobody_saw_missing_needs_an_answer(connection, accepted_item):
     """The worker died before it looked, so the same vendor may have been there all along."""
-    (one,) = claim(connection, manifest_of(connection))
-    adapter_of(connection).submit([replace(one.command, intent="of somebody else")])
+    (claimed,) = claim(connection, manifest_of(connection))
+    adapter_of(connection).submit([replace(claimed.command, intent="of somebody else")])
     steps.let_pass(81)
     lease_recovery.expire_leases()
     steps.export(connection)

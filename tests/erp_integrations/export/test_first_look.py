@@ -1,4 +1,4 @@
-"""What the ERP holds under the key of a create, before it is sent: kept as it was said.
+"""What the ERP has under the key of a create before it is sent is kept as the ERP said it.
 
 A record that is found later is ours only if nothing was there before, so more than one record under
 the key must never be remembered as none.
@@ -22,9 +22,9 @@ from tests.erp_integrations import steps
 ONE = Found("7", "QUARRY01", "1", {"name": "Somebody Else"})
 
 
-def by_a_worker(connection, found, monkeypatch) -> int:
-    """Looks, as before anything is submitted. How many may be sent."""
-    monkeypatch.setattr(SimulatorAdapter, "find", lambda *_asked: found)
+def by_a_worker(connection, record, monkeypatch) -> int:
+    """Look, as before anything is submitted; returns how many may be sent."""
+    monkeypatch.setattr(SimulatorAdapter, "find", lambda *_asked: record)
     adapter, manifest = (
         adapter_loading.adapter_of(connection),
         adapter_loading.manifest_of(connection),
@@ -36,29 +36,29 @@ def by_a_worker(connection, found, monkeypatch) -> int:
     return len(claims) - len(refused)
 
 
-def by_an_erp_that_asks(connection, found, _monkeypatch) -> int:
-    """Asks the ERP, which answers. How many it is handed."""
+def by_an_erp_that_asks(connection, record, _monkeypatch) -> int:
+    """Ask the ERP, which answers; returns how many commands it is given."""
     steps.change_config(connection, delivery="polled")
     adapter, manifest = (
         adapter_loading.adapter_of(connection),
         adapter_loading.manifest_of(connection),
     )
     (question,) = polled._batch(connection, manifest, InboundAsk(take=5), []).looks
-    seen = [Seen(question.ticket, found)]
+    seen = [Seen(question.ticket, record)]
     return len(polled.take_answers(connection, adapter, manifest, seen))
 
 
 @pytest.mark.parametrize("look", [by_a_worker, by_an_erp_that_asks])
 @pytest.mark.parametrize(
-    ("found", "kept", "may_go"),
+    ("record", "kept", "may_go"),
     [(None, "absent", 1), (ONE, "present", 0), (Ambiguous(("7", "8")), "present", 0)],
     ids=["none", "one", "several"],
 )
 def test_what_was_there_before_is_remembered_and_decides(
-    connection, accepted_item, monkeypatch, look, found, kept, may_go
+    connection, accepted_item, monkeypatch, look, record, kept, may_go
 ):
-    assert look(connection, found, monkeypatch) == may_go
+    assert look(connection, record, monkeypatch) == may_go
     attempt = Attempt.objects.get()
-    assert (attempt.first_look, attempt.erp_id) == (kept, "7" if found is ONE else "")
+    assert (attempt.first_look, attempt.erp_id) == (kept, "7" if record is ONE else "")
     accepted_item.refresh_from_db()
     assert accepted_item.state == (State.SENDING if may_go else State.FAILED)

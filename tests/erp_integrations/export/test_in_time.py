@@ -1,4 +1,4 @@
-"""A write that could not leave in its time is not made later, and is not unknown."""
+"""A write that could not be sent in time is not sent later, and its outcome is known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tick: one process at a time, and whatever a lost message left behind is picked up."""
+"""The tick: one process at a time, and items whose message was lost are picked up."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tests.factories import ConnectionFactory, ItemFactory
 
 @pytest.fixture
 def woken(monkeypatch) -> list[int]:
-    """Connections a message was published for."""
-    found: list[int] = []
-    monkeypatch.setattr(lease_recovery, "publish", found.append)
-    return found
+    """Ids of the connections that a message was published for."""
+    published: list[int] = []
+    monkeypatch.setattr(lease_recovery, "publish", published.append)
+    return published
 
 
 def test_accepted_item_whose_message_was_lost_is_picked_up(connection, accepted_item, woken):
@@ -60,7 +60,7 @@ def test_tick_finds_what_a_dead_worker_held(connection, accepted_item, woken):
 
 
 def test_waits_double_up_to_a_quarter_of_an_hour():
-    assert [backoff.back_off(one, chance=1) for one in (1, 2, 3, 20, 2000)] == [
+    assert [backoff.back_off(tries, chance=1) for tries in (1, 2, 3, 20, 2000)] == [
         10,
         20,
         40,
@@ -71,7 +71,7 @@ def test_waits_double_up_to_a_quarter_of_an_hour():
 
 
 def test_breaker_opens_after_five_failures_and_rests_longer_each_time():
-    assert [circuit_breaker.breaker_wait(one) for one in (0, 4, 5, 6, 9, 10, 5000)] == [
+    assert [circuit_breaker.breaker_wait(failures) for failures in (0, 4, 5, 6, 9, 10, 5000)] == [
         None,
         None,
         30,

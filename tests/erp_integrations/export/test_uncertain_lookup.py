@@ -1,4 +1,4 @@
-"""What may be in the ERP, or is settled: neither is taken for something else."""
+"""Items that may be in the ERP, and settled items, keep their state until more is certain."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def test_a_create_whose_key_two_records_have_is_not_sent(connection, accepted_it
 
 def test_a_key_that_an_asking_erp_has_twice_is_not_handed_over(connection, accepted_item):
     steps.change_config(connection, delivery="polled")
-    (one,) = claimed(connection)
-    seen = Seen(f"first.{one.item.intent}.{one.item.fence}.0", TWO)
+    (claim,) = claimed(connection)
+    seen = Seen(f"first.{claim.item.intent}.{claim.item.fence}.0", TWO)
     adapter, manifest = adapter_of(connection), manifest_of(connection)
     assert delivery_polled.take_answers(connection, adapter, manifest, [seen]) == []
     assert state(accepted_item) == State.FAILED
@@ -87,7 +87,7 @@ def test_two_records_found_afterwards_are_for_a_person_to_look_at(
 
 
 def lost(connection: Connection) -> None:
-    """A worker has died with the command in its hands."""
+    """A worker has died after it claimed the command."""
     assert claimed(connection)
     steps.let_pass(200)
     assert lease_recovery.expire_leases() == 1
@@ -134,28 +134,30 @@ def polled(connection) -> Connection:
     return connection
 
 
-def ticket(one: engine.Claim) -> str:
-    return f"do.{one.item.intent}.{one.item.fence}.0"
+def ticket(claim: engine.Claim) -> str:
+    return f"do.{claim.item.intent}.{claim.item.fence}.0"
 
 
-def told(connection: Connection, ticket: str, outcome: Outcome) -> None:
+def report(connection: Connection, ticket: str, outcome: Outcome) -> None:
     delivery_polled.take_reports(connection, manifest_of(connection), [Report(ticket, outcome)])
 
 
 def test_a_report_told_five_times_counts_once_against_the_connection(polled, accepted_item):
-    (one,) = claimed(polled)
+    (claim,) = claimed(polled)
     busy = Outcome(error=ErpError(ErrorClass.TRANSIENT, Effect.NOT_APPLIED, "Busy."))
     for _ in range(5):
-        told(polled, ticket(one), busy)
+        report(polled, ticket(claim), busy)
     polled.refresh_from_db()
     assert (polled.breaker_failures, polled.breaker_until) == (1, None)
 
 
 def test_a_second_report_changes_nothing_of_what_the_first_has_settled(polled, accepted_item):
-    (one,) = claimed(polled)
-    told(polled, ticket(one), Outcome(erp_id="7", erp_code="QUARRY01"))
+    (claim,) = claimed(polled)
+    report(polled, ticket(claim), Outcome(erp_id="7", erp_code="QUARRY01"))
     before = list(Attempt.objects.values())
-    told(polled, ticket(one), Outcome(erp_id="8", erp_code="QUARRY02"))
-    told(polled, ticket(one), Outcome(error=ErpError(ErrorClass.BUG, Effect.NOT_APPLIED, "No.")))
+    report(polled, ticket(claim), Outcome(erp_id="8", erp_code="QUARRY02"))
+    report(
+        polled, ticket(claim), Outcome(error=ErpError(ErrorClass.BUG, Effect.NOT_APPLIED, "No."))
+    )
     assert (state(accepted_item), accepted_item.erp_id) == (State.SYNCED, "7")
     assert list(Attempt.objects.values()) == before

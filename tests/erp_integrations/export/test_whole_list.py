@@ -39,10 +39,10 @@ def workers() -> Iterator[list[programs.Running]]:
 
 
 @pytest.fixture
-def found(account, ada) -> CodeList:
+def whole_list(account, ada) -> CodeList:
     """The ERP's list with made codes in five tiers."""
     made = steps.connect(account, by=ada)
-    # What the demo allows an ERP is not what this is about.
+    # The demo's limit for items in flight is too small for this test.
     Connection.objects.filter(pk=made.pk).update(max_in_flight=200)
     erp_list = list_services.erp_list(account.pk)
     assert erp_list is not None
@@ -52,15 +52,15 @@ def found(account, ada) -> CodeList:
 
 
 def follow(client: Client, click: str) -> list[int]:
-    """How many the progress of the page says have arrived, until all have."""
+    """Counts of synced codes that the progress of the page shows, until all are synced."""
     href = f"{click}progress/"
     until = time.monotonic() + PATIENCE
     seen: list[int] = []
     while time.monotonic() < until:
         text = client.get(href).content.decode()
-        found = re.search(r"([\d,]+) of [\d,]+ synced", text)
-        assert found, text
-        seen.append(int(found[1].replace(",", "")))
+        match = re.search(r"([\d,]+) of [\d,]+ synced", text)
+        assert match, text
+        seen.append(int(match[1].replace(",", "")))
         assert "failed" not in text
         if "on their way" not in text:
             return seen
@@ -69,7 +69,7 @@ def follow(client: Client, click: str) -> list[int]:
 
 
 def test_a_whole_list_arrives_once_each_code_under_its_parent(
-    workers, found, account, ada, pat, client_of
+    workers, whole_list, account, ada, pat, client_of
 ):
     assert COUNT <= settings.ERPBRIDGE_MOST_ROWS_A_CLICK
     started, took = time.monotonic(), {}
@@ -79,8 +79,8 @@ def test_a_whole_list_arrives_once_each_code_under_its_parent(
         nonlocal started
         took[step], started = time.monotonic() - started, time.monotonic()
 
-    send = reverse("admin_wbs:list_send", args=[account.pk, found.pk])
-    adas.post(send, {"verb": "send", "list_seen": found.revision, "confirm": "1"})
+    send = reverse("admin_wbs:list_send", args=[account.pk, whole_list.pk])
+    adas.post(send, {"verb": "send", "list_seen": whole_list.revision, "confirm": "1"})
     assert Item.objects.filter(state=State.READY).count() == COUNT
     done("send")
 
@@ -99,15 +99,16 @@ def test_a_whole_list_arrives_once_each_code_under_its_parent(
     assert seen == sorted(seen)
     assert len(set(seen)) > 3, "nobody could see it move"
 
-    # In the ERP's own books each is there once, and under the parent that it has here.
-    connection = Connection.objects.get(pk=found.connection_id)
-    held = steps.ledger_of(connection).cost_codes()
-    by_number = {one.id: one.values["code"] for one in held}
+    # The ERP has each code once, and under the same parent as the list.
+    connection = Connection.objects.get(pk=whole_list.connection_id)
+    erp_codes = steps.ledger_of(connection).cost_codes()
+    by_number = {erp_code.id: erp_code.values["code"] for erp_code in erp_codes}
     parents = {
-        one.values["code"]: by_number.get(row_number(one.values["parent"]), "") for one in held
+        erp_code.values["code"]: by_number.get(row_number(erp_code.values["parent"]), "")
+        for erp_code in erp_codes
     }
-    assert len(held) == COUNT
-    wanted = found.codes.values_list("full_code", "parent__full_code")
+    assert len(erp_codes) == COUNT
+    wanted = whole_list.codes.values_list("full_code", "parent__full_code")
     assert parents == {code: parent or "" for code, parent in wanted}
     assert Attempt.objects.filter(outcome=Attempt.Outcome.APPLIED).count() == COUNT
     assert len(set(Attempt.objects.values_list("worker", flat=True))) >= 2

@@ -24,16 +24,16 @@ def all_synced() -> bool:
 def assert_each_is_in_the_erp_once(connection: Connection) -> None:
     ledger = steps.ledger_of(connection)
     assert ledger.count() == Item.objects.count()
-    effects = {(one.intent, one.key) for one in ledger.effects()}
+    effects = {(effect.intent, effect.key) for effect in ledger.effects()}
     assert len(ledger.effects()) == len(effects)
     assert effects == {(str(item.intent), item.erp_key) for item in Item.objects.all()}
 
 
 def kill(worker: programs.Running) -> None:
-    """With all its children, as when the machine is switched off."""
+    """Kill the worker with all its children, as when the machine is switched off."""
     tree = psutil.Process(worker.pid)
-    for one in [tree, *tree.children(recursive=True)]:
-        one.kill()
+    for process in [tree, *tree.children(recursive=True)]:
+        process.kill()
     worker.wait(10)
 
 
@@ -47,7 +47,7 @@ def test_worker_process_exports_what_is_accepted(
 
 
 def end_all_connections() -> None:
-    """To the database, but this one; as a server does that is restarted."""
+    """End all connections to the database but this one, as a restart of the server does."""
     with db.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

@@ -1,4 +1,4 @@
-"""Which items and links a list holds, how many they are, and what is told beside them."""
+"""Which items and links a list contains, how many they are, and what is shown beside them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_lists_are_these_in_this_order():
 
 
 def returned(item: Item, **record: Any) -> bool:
-    """Whether it is among what was handed back, with a record that shows so."""
+    """Whether the item is among the returned ones, and its record shows that."""
     Company.objects.filter(pk=item.record_id).update(**{"erp_state": item.state} | record)
     return Item.objects.tab("returned").filter(pk=item.pk).exists()
 
@@ -79,9 +79,9 @@ def test_what_was_handed_back_is_listed_while_it_stands_so(make, state):
     # Decided otherwise since, or deleted.
     assert not returned(make(state), erp_state=State.READY)
     assert not returned(make(state, operation="update"), erp_state=State.READY, origin_id="7")
-    gone = make(state)
-    Company.objects.filter(pk=gone.record_id).delete()
-    assert not returned(gone)
+    deleted = make(state)
+    Company.objects.filter(pk=deleted.record_id).delete()
+    assert not returned(deleted)
 
 
 def test_what_was_handed_back_is_listed_once_by_its_last_item(make):
@@ -121,9 +121,9 @@ def test_what_an_item_waits_for_is_told_by_the_last_item_of_its_parent(make, acc
         account=other.account, connection=other, entity="cost_code", record_id=5, label="Nor this"
     )
     child = make(entity="cost_code", record_id=7, waits_for=5)
-    found = Item.objects.with_parent().get(pk=child.pk)
-    told = (found.parent_label, found.parent_state, found.parent_error)
-    assert told == ("03 Concrete", State.FAILED, "No.")
+    loaded = Item.objects.with_parent().get(pk=child.pk)
+    parent_columns = (loaded.parent_label, loaded.parent_state, loaded.parent_error)
+    assert parent_columns == ("03 Concrete", State.FAILED, "No.")
     # An index happens to give the last one first.
     assert str(Item.objects.with_parent().query).count('"id" DESC LIMIT 1') == 3
 
@@ -154,8 +154,8 @@ def test_divisions_of_links_are_those_that_were_taken_or_else_sent(make, connect
 
 
 def in_division(code: str) -> list[int]:
-    found = Link.objects.in_division(code).order_by("record_id")
-    return list(found.values_list("record_id", flat=True))
+    links = Link.objects.in_division(code).order_by("record_id")
+    return list(links.values_list("record_id", flat=True))
 
 
 # --- counts, and words ------------------------------------------------------------------------
@@ -171,7 +171,7 @@ def test_counts_stop_one_past_the_cap(make, connection, monkeypatch):
 
 
 def test_counted_past_the_cap_is_shown_so():
-    assert [capped(one) for one in (0, 999, 1_000, 1_001)] == ["0", "999", "1,000", "1,000+"]
+    assert [capped(count) for count in (0, 999, 1_000, 1_001)] == ["0", "999", "1,000", "1,000+"]
 
 
 def test_lists_are_counted_by_items_but_synced_by_links(make, connection):

@@ -44,27 +44,27 @@ def operator(settings) -> Client:
 
 @pytest.fixture
 def health_page(client_of, ada, account):
-    def shown() -> str:
+    def page_text() -> str:
         url = reverse("erp:health", args=[account.pk])
         return client_of(ada).get(url).content.decode()
 
-    return shown
+    return page_text
 
 
 def samples(client: Client) -> dict[tuple[str, ...], float]:
     """(metric, values of the labels in the order of their names ...) -> value.
 
-    As Prometheus itself reads the text, in which labels have no order.
+    Parsed as Prometheus does; the labels of the text have no order.
     """
     answer = client.get("/metrics")
     assert answer["Content-Type"].startswith("text/plain; version=0.0.4")
     return {
         (
-            one.name,
-            *(value for name, value in sorted(one.labels.items()) if name != "adapter"),
-        ): one.value
+            sample.name,
+            *(value for name, value in sorted(sample.labels.items()) if name != "adapter"),
+        ): sample.value
         for family in text_string_to_metric_families(answer.content.decode())
-        for one in family.samples
+        for sample in family.samples
     }
 
 
@@ -115,19 +115,19 @@ def test_metrics_are_what_the_tables_say(
     steps.export(connection)
     ItemFactory.create(account=other_account, state=State.READY)
 
-    found = samples(operator)
+    metrics = samples(operator)
     counted = Counter(
         (str(a), str(c), s)
         for a, c, s in Item.objects.values_list("account_id", "connection_id", "state")
     )
-    shown = {key[1:]: n for key, n in found.items() if key[0] == "erpbridge_items"}
-    assert {key: n for key, n in shown.items() if n} == counted
-    assert len(shown) == Connection.objects.count() * len(State)
+    item_counts = {key[1:]: n for key, n in metrics.items() if key[0] == "erpbridge_items"}
+    assert {key: n for key, n in item_counts.items() if n} == counted
+    assert len(item_counts) == Connection.objects.count() * len(State)
     tried = Counter(
         (str(account.pk), cls or "none", str(connection.pk), outcome)
         for outcome, cls in Attempt.objects.values_list("outcome", "error_class")
     )
-    attempts = {k[1:]: n for k, n in found.items() if k[0] == "erpbridge_attempts_last_hour"}
+    attempts = {k[1:]: n for k, n in metrics.items() if k[0] == "erpbridge_attempts_last_hour"}
     assert attempts == tried
     assert sum(tried.values()) >= 4
 
@@ -136,14 +136,14 @@ def test_json_says_the_same_as_the_metrics(operator, connection, accepted_item):
     steps.let_pass(90)
     Ticker.objects.create(pk=1, ran_reading=now())
     heartbeat.started()
-    found = operator.get("/health.json").json()
-    (one,) = found["connections"]
-    assert one["items"]["queued"] == one["queue"] == 1
-    assert 85 < one["oldest_age_seconds"] < 120
-    assert found["tick_age_seconds"] < 30
-    (worker,) = found["workers"]
+    body = operator.get("/health.json").json()
+    (reported,) = body["connections"]
+    assert reported["items"]["queued"] == reported["queue"] == 1
+    assert 85 < reported["oldest_age_seconds"] < 120
+    assert body["tick_age_seconds"] < 30
+    (worker,) = body["workers"]
     assert worker["name"] == f"{worker['host']}:{worker['pid']}"
-    assert (found["status"], found["problems"]) == ("ok", [])
+    assert (body["status"], body["problems"]) == ("ok", [])
     numbers = samples(operator)
     assert numbers["erpbridge_workers",] == 1
     assert numbers["erpbridge_tick_age_seconds",] < 30
@@ -167,7 +167,9 @@ def test_label_values_are_escaped(connection):
     Connection.objects.update(adapter='a"b\\c\nd')
     text = metrics.prometheus(health.snapshot()).decode()
     (family,) = [
-        one for one in text_string_to_metric_families(text) if one.name == "erpbridge_breaker_open"
+        family
+        for family in text_string_to_metric_families(text)
+        if family.name == "erpbridge_breaker_open"
     ]
     assert family.samples[0].labels["adapter"] == 'a"b\\c\nd'
 
@@ -180,43 +182,47 @@ def test_looking_costs_a_fixed_number_of_queries(operator, account, other_accoun
 
     ItemFactory.create(account=account)
     few = queries()
-    for one in (account, other_account):
-        for found in ConnectionFactory.create_batch(5, account=one):
-            ItemFactory.create_batch(3, account=one, connection=found)
+    for owner in (account, other_account):
+        for created in ConnectionFactory.create_batch(5, account=owner):
+            ItemFactory.create_batch(3, account=owner, connection=created)
     assert queries() == few <= 6
 
 
 def test_counting_stops_at_the_cap(connection, account, monkeypatch):
     monkeypatch.setattr(health, "MOST_COUNTED", 4)
     ItemFactory.create_batch(6, account=account, connection=connection)
-    (one,) = health.snapshot().connections
-    assert one.counts["ready"] == 4
+    (reported,) = health.snapshot().connections
+    assert reported.counts["ready"] == 4
 
 
-# --- what no worker is waited for -----------------------------------------------------------
+# --- items that wait for no worker ----------------------------------------------------------
 
 
 def waits_for_others(operator, connection, delivery: str) -> dict[str, object]:
     """An item that was accepted three hours ago, for an ERP that is not called."""
     steps.change_config(connection, delivery=delivery)
     steps.let_pass(3 * 3_600)
-    (one,) = operator.get("/health.json").json()["connections"]
-    assert one["delivery"] == delivery
+    (reported,) = operator.get("/health.json").json()["connections"]
+    assert reported["delivery"] == delivery
     labels = (str(connection.account_id), str(connection.pk))
-    found = samples(operator)
-    assert found["erpbridge_oldest_item_age_seconds", *labels] == 0
-    assert found["erpbridge_oldest_left_age_seconds", *labels] > 10_000
-    assert found["erpbridge_left_to_others", *labels] == 1
-    return one
+    metrics = samples(operator)
+    assert metrics["erpbridge_oldest_item_age_seconds", *labels] == 0
+    assert metrics["erpbridge_oldest_left_age_seconds", *labels] > 10_000
+    assert metrics["erpbridge_left_to_others", *labels] == 1
+    return reported
 
 
 def test_item_that_the_erp_must_fetch_is_not_late_for_a_worker(
     operator, connection, accepted_item, health_page
 ):
-    one = waits_for_others(operator, connection, "polled")
-    assert (one["queue"], one["oldest_age_seconds"]) == (0, 0)
-    assert (one["left_to"], one["left_to_others"], one["asked_at"]) == ("erp", 1, None)
-    assert one["oldest_left_age_seconds"] > 10_000
+    reported = waits_for_others(operator, connection, "polled")
+    assert (reported["queue"], reported["oldest_age_seconds"]) == (0, 0)
+    assert (reported["left_to"], reported["left_to_others"], reported["asked_at"]) == (
+        "erp",
+        1,
+        None,
+    )
+    assert reported["oldest_left_age_seconds"] > 10_000
     assert "1 item waiting for the ERP, the oldest for 3 h." in health_page()
     assert "it has never called." in health_page()
     Connection.objects.update(asked_at=moment().wall - timedelta(minutes=20))
@@ -226,20 +232,20 @@ def test_item_that_the_erp_must_fetch_is_not_late_for_a_worker(
 def test_item_that_waits_for_a_file_is_left_to_a_person(
     operator, connection, accepted_item, health_page, pat
 ):
-    one = waits_for_others(operator, connection, "file")
-    assert (one["queue"], one["left_to"], one["left_to_others"]) == (0, "person", 1)
+    reported = waits_for_others(operator, connection, "file")
+    assert (reported["queue"], reported["left_to"], reported["left_to_others"]) == (0, "person", 1)
     assert "1 item waiting for a person, the oldest for 3 h: make a file" in health_page()
     assert "Oldest being exported" not in health_page()
     file_delivery.make(connection, "vendor", by=pat)
-    (one,) = operator.get("/health.json").json()["connections"]
-    assert (one["queue"], one["left_to_others"]) == (0, 1)
+    (reported,) = operator.get("/health.json").json()["connections"]
+    assert (reported["queue"], reported["left_to_others"]) == (0, 1)
 
 
 def test_unknown_outcome_of_a_file_is_the_workers_to_hand_on(connection, accepted_item, pat):
     steps.change_config(connection, delivery="file")
     Item.objects.update(state=State.UNCERTAIN, check_after=now())
-    (one,) = health.snapshot().connections
-    assert (one.queue, one.left) == (1, 0)
+    (reported,) = health.snapshot().connections
+    assert (reported.queue, reported.left) == (1, 0)
 
 
 # --- states of connections ------------------------------------------------------------------
@@ -265,8 +271,8 @@ def test_breaker_and_pauses_show(operator, connection, health_page, ada):
     assert "Paused: login refused" in health_page()
     assert paused_by("login") == 1
     assert paused_by("person") == 0
-    found = operator.get("/health.json").json()
-    assert f"Connection {connection.pk}: login refused." in found["problems"]
+    body = operator.get("/health.json").json()
+    assert f"Connection {connection.pk}: login refused." in body["problems"]
 
 
 def test_page_says_what_waits_and_how_much_failed(
@@ -319,13 +325,13 @@ def test_ready_without_the_engines_tables_says_unknown(client, monkeypatch, db):
 
 def test_workers_come_and_go(db):
     heartbeat.alive()
-    (one,) = health.snapshot().workers
-    started = one.started_at
-    Worker.objects.update(seen_at=one.seen_at - timedelta(minutes=5))
+    (worker,) = health.snapshot().workers
+    started = worker.started_at
+    Worker.objects.update(seen_at=worker.seen_at - timedelta(minutes=5))
     assert health.snapshot().workers == []
     heartbeat.alive()
-    (one,) = health.snapshot().workers
-    assert one.started_at == started
+    (worker,) = health.snapshot().workers
+    assert worker.started_at == started
     heartbeat.ended()
     assert not Worker.objects.exists()
 

@@ -54,7 +54,7 @@ def value(item: Item, field: str = "income_account") -> str:
 
 
 def texts(response) -> list[str]:
-    return [str(one) for one in response.context["messages"]]
+    return [str(message) for message in response.context["messages"]]
 
 
 def test_the_page_has_an_input_for_each_account_of_each_row(pats, items):
@@ -344,8 +344,8 @@ def test_who_may_not_decide_can_neither_save_nor_export(client_of, sam, items, a
 
 
 def test_saving_takes_as_many_statements_for_many_rows_as_for_two(items, pat, access_of):
-    def statements(some: list[Item], account: str) -> int:
-        values = {item.pk: {"income_account": account} for item in some}
+    def statements(items: list[Item], account: str) -> int:
+        values = {item.pk: {"income_account": account} for item in items}
         with CaptureQueriesContext(database) as seen:
             field_values.save(values, entity="cost_code", access=access_of(pat))
         return len(seen)

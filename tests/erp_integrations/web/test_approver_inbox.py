@@ -55,13 +55,13 @@ def test_an_approver_of_cost_codes_lands_on_these(
     client_of, account, ada, connection, sent_item, home
 ):
     user = UserFactory.create()
-    held = MembershipFactory.create(
+    membership = MembershipFactory.create(
         user=user,
         account=account,
         can_push_to_accounting=True,
         erp_integrations=Level.STANDARD,
     )
-    held.erp_rights.create(entity="cost_code", can_export=True)
+    membership.erp_rights.create(entity="cost_code", can_export=True)
     codes = reverse("erp:items", args=[account.pk, "cost-codes"])
     assert lands(client_of(user), home) == codes
     assert "waiting for you" not in client_of(user).get(codes).text
@@ -90,11 +90,11 @@ def test_who_has_one_project_and_no_tool_of_the_account_lands_in_it(
     client_of, account, project, home
 ):
     user = UserFactory.create()
-    held = MembershipFactory.create(user=user, account=account)
-    ProjectMembershipFactory.create(membership=held, project=project, directory=Level.ADMIN)
+    membership = MembershipFactory.create(user=user, account=account)
+    ProjectMembershipFactory.create(membership=membership, project=project, directory=Level.ADMIN)
     client = client_of(user)
     end = client.get(reverse("home"), follow=True).redirect_chain[-1][0]
     assert end == reverse("directory:project_companies", args=[account.pk, project.pk])
     second = ProjectFactory.create(account=account)
-    ProjectMembershipFactory.create(membership=held, project=second, directory=Level.ADMIN)
+    ProjectMembershipFactory.create(membership=membership, project=second, directory=Level.ADMIN)
     assert lands(client, home) == reverse("access:projects", args=[account.pk])

@@ -1,4 +1,4 @@
-"""What the ERP holds: read from it, with the words of its lists, search and count."""
+"""The records of the ERP: refreshed, listed with its choices, searched and counted."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def read_again(client, url: str) -> str:
 
 @pytest.fixture
 def codes_in_erp(connection, ada, pat, access_of) -> None:
-    found = CodeList.objects.get(connection_id=connection.pk)
-    codes.tree(found, ada, "01 General", "01-100 Survey & Layout", "02 Site")
-    codes.send(found, access_of(ada))
-    codes.accept(codes.waiting(found), access_of(pat), expense_account="5010")
+    code_list = CodeList.objects.get(connection_id=connection.pk)
+    codes.tree(code_list, ada, "01 General", "01-100 Survey & Layout", "02 Site")
+    codes.send(code_list, access_of(ada))
+    codes.accept(codes.waiting(code_list), access_of(pat), expense_account="5010")
     steps.export(connection)
     steps.export(connection)
 
@@ -116,12 +116,12 @@ def test_a_long_list_costs_no_more_than_a_short_one(client_of, ada, connection, 
             ErpRecord(
                 connection=connection,
                 entity="cost_code",
-                erp_id=str(one),
-                erp_code=f"{one:04}",
-                label=f"Work {one}",
-                data={"full_code": f"{one:04}", "description": f"Work {one}"},
+                erp_id=str(number),
+                erp_code=f"{number:04}",
+                label=f"Work {number}",
+                data={"full_code": f"{number:04}", "description": f"Work {number}"},
             )
-            for one in numbers
+            for number in numbers
         )
         with CaptureQueriesContext(db) as asked:
             text(client.get(url_of("cost-codes")))

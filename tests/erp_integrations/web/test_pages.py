@@ -97,7 +97,7 @@ def test_many_are_accepted_with_a_proposed_id_each(
     client_of, pat, account, ada, access_of, connection, list_url
 ):
     companies = [CompanyFactory.create(account=account, name="Stone Works") for _ in range(5)]
-    send("vendor", [one.pk for one in companies], access=access_of(ada))
+    send("vendor", [company.pk for company in companies], access=access_of(ada))
     client = client_of(pat)
     url = reverse("erp:accept_many", args=[account.pk, "companies"])
     asked = client.post(url, {"all": "1", "query": "status=ready"})
@@ -171,8 +171,8 @@ def test_many_are_accepted_each_with_its_own_fields_and_what_tells_it_apart(
     done = client.post(url, {**given, "vendor_type": kinds[1]}, follow=True)
     assert "3 companies accepted" in done.content.decode()
     stored = [item.acceptance for item in Item.objects.order_by("pk")]
-    assert [one["vendor_type"] for one in stored] == [kinds[0], kinds[1], kinds[1]]
-    assert [one["vendor_id"] for one in stored] == [f"OWN{item.pk}" for item in items]
+    assert [values["vendor_type"] for values in stored] == [kinds[0], kinds[1], kinds[1]]
+    assert [values["vendor_id"] for values in stored] == [f"OWN{item.pk}" for item in items]
 
 
 def test_what_was_handed_back_is_listed_once_and_only_while_it_stands_so(

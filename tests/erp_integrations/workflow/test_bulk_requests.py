@@ -22,7 +22,7 @@ def rows(connection, account, ada, access_of):
 
 
 def stored(rows, column):
-    return [getattr(one, column) for one in Item.objects.filter(pk__in=[r.pk for r in rows])]
+    return [getattr(item, column) for item in Item.objects.filter(pk__in=[r.pk for r in rows])]
 
 
 def test_every_row_gets_its_own_value_of_every_kind(rows):
@@ -35,8 +35,8 @@ def test_every_row_gets_its_own_value_of_every_kind(rows):
         row.attempts = number
     write_rows(rows, COLUMNS)
     for row in rows:
-        found = Item.objects.get(pk=row.pk)
-        assert {name: getattr(found, name) for name in COLUMNS} == {
+        item = Item.objects.get(pk=row.pk)
+        assert {name: getattr(item, name) for name in COLUMNS} == {
             name: getattr(row, name) for name in COLUMNS
         }
 

@@ -89,8 +89,8 @@ def test_each_item_of_a_mixed_batch_keeps_the_id_of_its_own_click(
         client_of(pat).post(url, values, headers={"X-Request-Id": click})
     engine.drain(connection.pk)
     for click in "ab":
-        events = [one.get("event") for one in lines() if one["request_id"] == click]
-        assert [one for one in events if one] == ["accept", "claim", "call", "settle"]
+        events = [line.get("event") for line in lines() if line["request_id"] == click]
+        assert [event for event in events if event] == ["accept", "claim", "call", "settle"]
         assert Event.objects.filter(request_id=click, verb="sync").count() == 1
 
 
@@ -106,7 +106,7 @@ def test_what_an_adapter_logs_carries_the_id_too(
     monkeypatch.setattr(SimulatorAdapter, "submit", talkative)
     accept(client_of(pat), sent_item, connection, **{"X-Request-Id": CLICK})
     engine.drain(connection.pk)
-    (line,) = [one for one in lines() if one["message"] == "calling"]
+    (line,) = [entry for entry in lines() if entry["message"] == "calling"]
     assert (line["request_id"], line["item"]) == (CLICK, str(sent_item.public_id))
     assert (line["connection"], line["attempt"]) == (connection.pk, 1)
 
@@ -148,7 +148,7 @@ def test_one_id_shows_an_items_way_through_the_erps_queue(
     polls = [line["outcome"] for line in mine if line.get("event") == "poll"]
     assert polls == ["not yet", "done"]
     asking = [line for line in lines() if line["message"] == "asking"]
-    assert {(one["request_id"], one["item"]) for one in asking} == {
+    assert {(line["request_id"], line["item"]) for line in asking} == {
         (CLICK, str(sent_item.public_id))
     }
 
@@ -184,7 +184,7 @@ def test_one_id_shows_an_items_way_to_an_erp_that_asks(
     assert events == ["accept", "claim", "look_up", "hand_over", "report", "settle"]
     assert {line["item"] for line in mine[1:]} == {str(sent_item.public_id)}
     answering = [line["request_id"] for line in lines() if line["message"] == "answering"]
-    # The question, the hand-over, and the last reply, which is about no item.
+    # The question, the handover, and the last reply, which concerns no item.
     assert answering == [CLICK, CLICK, "agents-own"]
     assert Event.objects.filter(request_id=CLICK, verb__in=["claim", "sync"]).count() == 2
 

@@ -1,4 +1,4 @@
-"""The table of moves, and that nothing goes round it."""
+"""The table of moves, and that states change in no other way."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ SHOWN_OTHERWISE = [
     ("unlinked", "Unlinked", "gray", "link-slash"),
     ("drifted", "Changed since sync", "yellow", "pencil-square"),
 ]
-# What only the sender reads; Procore's word, and the list of the tool.
+# What only the sender reads; Procore's status, and the list of the tool.
 FOR_SENDERS = {S.READY: "Waiting for accounting"}
 REST_AND_TAB = {
     S.READY: ("ready_to_export", "ready"),
@@ -128,7 +128,7 @@ REST_AND_TAB = {
     S.RETRIEVED: ("not_in_erp", "returned"),
     S.REJECTED: ("rejected", "returned"),
 }
-# Events that are stored, and move nothing by themselves.
+# Events that are stored but move no item themselves.
 WITHOUT_A_MOVE = {"send", "link", "use_anyway"}
 
 
@@ -158,7 +158,7 @@ def make_item(account, ada):
 
 
 def test_table_of_moves_is_the_drawing():
-    arrows = {(one, target) for sources, target in MOVES.values() for one in sources}
+    arrows = {(source, target) for sources, target in MOVES.values() for source in sources}
     assert arrows == {(source, target) for source, targets in DRAWN.items() for target in targets}
 
 
@@ -172,9 +172,9 @@ def test_every_event_has_its_words():
 
 def test_every_state_is_shown_as_drawn():
     assert {state: state.label for state in State} == WORDS
-    assert {state: astuple(one) for state, one in BADGES.items()} == SHOWN
-    assert {state: astuple(one) for state, one in UPDATE_BACK.items()} == SHOWN_OF_UPDATES
-    assert [astuple(one) for one in (NOT_SENT, LINKED, UNLINKED, DRIFTED)] == SHOWN_OTHERWISE
+    assert {state: astuple(badge) for state, badge in BADGES.items()} == SHOWN
+    assert {state: astuple(badge) for state, badge in UPDATE_BACK.items()} == SHOWN_OF_UPDATES
+    assert [astuple(badge) for badge in (NOT_SENT, LINKED, UNLINKED, DRIFTED)] == SHOWN_OTHERWISE
     for_senders = {state: badge.label for state, badge in SENDER_BADGES.items()}
     assert for_senders == WORDS | FOR_SENDERS
     assert {state: (words.rest, words.tab) for state, words in STATES.items()} == REST_AND_TAB
@@ -190,7 +190,7 @@ def test_each_event_moves_items_only_from_where_the_table_says(make_item, ada, s
     item.refresh_from_db()
     noted = Event.objects.filter(entity="vendor", subject_id=item.record_id, verb=event)
     if state in sources:
-        assert [one.pk for one in moved] == [item.pk]
+        assert [row.pk for row in moved] == [item.pk]
         assert item.state == target
         assert noted.values_list("from_state", "to_state").get() == (state, target)
     else:
@@ -202,8 +202,8 @@ def test_each_event_moves_items_only_from_where_the_table_says(make_item, ada, s
 def test_record_shows_the_state_of_its_item(make_item, ada):
     item = make_item(State.READY)
     transitions.move("reject", Item.objects.filter(pk=item.pk), by=ada)
-    shown = CompanyFactory._meta.model.objects.get(pk=item.record_id)
-    assert shown.erp_state == State.REJECTED
+    company = CompanyFactory._meta.model.objects.get(pk=item.record_id)
+    assert company.erp_state == State.REJECTED
 
 
 def test_open_states_lock_and_states_in_the_air_own_their_key():
@@ -218,13 +218,13 @@ def test_open_states_lock_and_states_in_the_air_own_their_key():
 def test_no_module_but_transitions_sets_a_state():
     package = Path(erp_integrations.__file__).parent
     sets = re.compile(r"\.state\s*=(?!=)|update\([^)]*\bstate\s*=|bulk_update\([^)]*\"state\"")
-    found = [
+    offenders = [
         path.name
         for path in package.rglob("*.py")
         if path.name != "transitions.py" and "migrations" not in path.parts
         if sets.search(path.read_text())
     ]
-    assert found == []
+    assert offenders == []
 
 
 def test_values_and_columns_of_their_own_are_stored_with_the_move(make_item, ada):
@@ -252,27 +252,37 @@ def test_event_tells_what_became_of_the_item(make_item, ada, event):
     Item.objects.update(error_text="e" * 501, digest="d1", revision=7)
     values = {"lease_until": Now() if target == State.SENDING else None}
     transitions.move(event, Item.objects.all(), by=ada, why="Because.", values=values)
-    told = Event.objects.get(entity="vendor")
-    assert (told.account, told.actor, told.note) == (item.account, ada, "Because.")
-    assert (told.verb, told.label, told.subject_id) == (event, "Quarry", item.record_id)
+    audit_event = Event.objects.get(entity="vendor")
+    assert (audit_event.account, audit_event.actor, audit_event.note) == (
+        item.account,
+        ada,
+        "Because.",
+    )
+    assert (audit_event.verb, audit_event.label, audit_event.subject_id) == (
+        event,
+        "Quarry",
+        item.record_id,
+    )
     data = {"item": str(item.public_id), "revision": 7, "digest": "d1"}
     if target == State.SYNCED:
         data["erp_id"] = "7"
     if event in ERROR_IS_TOLD:
         data["error"] = "e" * 500
-    assert told.data == data
+    assert audit_event.data == data
 
 
 def test_item_without_an_error_tells_none(make_item):
     make_item(State.SENDING)
     transitions.move("fail", Item.objects.all(), by=None, values={"lease_until": None})
-    told = Event.objects.get(entity="vendor")
-    assert "error" not in told.data
-    assert told.actor is None
+    event = Event.objects.get(entity="vendor")
+    assert "error" not in event.data
+    assert event.actor is None
 
 
-@pytest.mark.parametrize(("by_engine", "told"), [(True, "trace-1"), (False, "")])
-def test_what_the_engine_does_it_does_for_whoever_decided(make_item, account, ada, by_engine, told):
+@pytest.mark.parametrize(("by_engine", "request_id"), [(True, "trace-1"), (False, "")])
+def test_what_the_engine_does_it_does_for_whoever_decided(
+    make_item, account, ada, by_engine, request_id
+):
     make_item(State.QUEUED)
     make_item(State.QUEUED)
     click = Request.objects.create(
@@ -282,7 +292,7 @@ def test_what_the_engine_does_it_does_for_whoever_decided(make_item, account, ad
     Item.objects.filter(pk=first.pk).update(request=click)
     transitions.move("withdraw", Item.objects.all(), by=None if by_engine else ada)
     events = Event.objects.filter(entity="vendor").order_by("pk")
-    assert list(events.values_list("request_id", flat=True)) == [told, ""]
+    assert list(events.values_list("request_id", flat=True)) == [request_id, ""]
 
 
 def test_new_items_are_told_as_sent_and_shown_on_their_records(make_item, account, ada):
@@ -291,9 +301,9 @@ def test_new_items_are_told_as_sent_and_shown_on_their_records(make_item, accoun
     Item.objects.all().delete()
     new.pk, new._state.adding = None, True
     transitions.open_items([new], by=ada, why="Please.")
-    told = Event.objects.get(entity="vendor")
-    assert (told.verb, told.from_state, told.to_state) == ("send", "", "ready")
-    assert (told.actor, told.note) == (ada, "Please.")
+    event = Event.objects.get(entity="vendor")
+    assert (event.verb, event.from_state, event.to_state) == ("send", "", "ready")
+    assert (event.actor, event.note) == (ada, "Please.")
     assert Item.objects.get().state == State.READY
     assert Company.objects.get(pk=new.record_id).erp_state == State.READY
 
@@ -304,11 +314,11 @@ def test_move_shows_the_state_on_the_records_of_its_items_and_no_others(
     monkeypatch.setattr(batches, "CHUNK", 2)
     moved = [make_item(State.READY) for _ in range(5)]
     other = make_item(State.QUEUED)
-    found = transitions.move("reject", Item.objects.all(), by=ada)
-    assert [one.pk for one in found] == [one.pk for one in moved]
-    assert {one.state for one in found} == {State.REJECTED}
-    shown = Company.objects.filter(erp_state=State.REJECTED).order_by("pk")
-    assert list(shown.values_list("pk", flat=True)) == [one.record_id for one in moved]
+    returned = transitions.move("reject", Item.objects.all(), by=ada)
+    assert [item.pk for item in returned] == [item.pk for item in moved]
+    assert {item.state for item in returned} == {State.REJECTED}
+    companies = Company.objects.filter(erp_state=State.REJECTED).order_by("pk")
+    assert list(companies.values_list("pk", flat=True)) == [item.record_id for item in moved]
     assert Company.objects.get(pk=other.record_id).erp_state == ""
 
 
@@ -324,7 +334,7 @@ def test_parting_is_told_by_the_link_and_not_by_the_item(make_item):
 
 def test_ids_come_in_pieces_of_one_statement(monkeypatch):
     monkeypatch.setattr(batches, "CHUNK", 2)
-    assert [list(one) for one in batches.chunks([5, 6, 7, 8, 9])] == [[5, 6], [7, 8], [9]]
+    assert [list(chunk) for chunk in batches.chunks([5, 6, 7, 8, 9])] == [[5, 6], [7, 8], [9]]
     assert list(batches.chunks([])) == []
 
 
@@ -334,7 +344,7 @@ def test_locks_are_taken_in_the_order_of_ids_and_leave_keys_alone(make_item, mon
     with locking() as locked, CaptureQueriesContext(database) as asked:
         row_locks.lock_connections_of(Item.objects.all())
         row_locks.lock_records("vendor", [item.record_id for item in reversed(items)])
-    assert [(one.model, one.order, one.leaves_keys) for one in locked] == [
+    assert [(lock.model, lock.order, lock.leaves_keys) for lock in locked] == [
         ("Connection", ("pk",), True),
         ("Company", ("pk",), True),
         ("Company", ("pk",), True),
@@ -350,7 +360,7 @@ def test_items_are_locked_by_id_alone_without_what_they_name(make_item, ada):
     make_item(State.READY)
     with locking() as locked:
         transitions.move("reject", Item.objects.all(), by=ada)
-    assert [(one.model, one.order, one.leaves_keys, one.of) for one in locked] == [
+    assert [(lock.model, lock.order, lock.leaves_keys, lock.of) for lock in locked] == [
         ("Item", ("pk",), True, ("self",)),
         ("Company", ("pk",), True, ()),
     ]

@@ -74,7 +74,9 @@ def test_result_file_settles_what_it_names(connection, accepted, pat):
     result = imported(connection, file)
     assert file_delivery.confirm(file, "result", by=pat, result=result) == 3
     assert states() == [State.SYNCED] * 3
-    names = {one.values["vendor_name"] for one in steps.ledger_of(connection).page("vendor", 0, 9)}
+    names = {
+        vendor.values["vendor_name"] for vendor in steps.ledger_of(connection).page("vendor", 0, 9)
+    }
     assert names == {"=HYPERLINK(1)", "Quarry & Sons", "Zoë’s Crane, Inc"}
     assert Link.objects.count() == 3
 
@@ -104,7 +106,7 @@ def test_what_the_result_refuses_fails_and_what_it_does_not_name_needs_an_answer
 def test_a_person_answers_that_it_is_there_and_the_erp_that_cannot_be_asked_is_not_asked(
     client_of, connection, accepted, company_of, pat, typed
 ):
-    """By the ID that is typed; what an earlier refresh saw is known by its code too."""
+    """Link by the typed ID; a record of an earlier refresh can be named by its code too."""
     item = accepted[2]
     Item.objects.filter(pk=item.pk).update(state=State.NEEDS_ANSWER, erp_key="CRANE1")
     if typed == "seen before":
@@ -123,13 +125,13 @@ def test_a_person_answers_that_it_is_there_and_the_erp_that_cannot_be_asked_is_n
 def listed(connection: Connection, **changed: str) -> bytes:
     """The list of IDs as a person fills it in, looking at the ERP."""
     vendors = steps.ledger_of(connection).page("vendor", 0, 9)
-    rows = [(one.values["vendor_id"], str(one.id), str(one.version)) for one in vendors]
+    rows = [(vendor.values["vendor_id"], str(vendor.id), str(vendor.version)) for vendor in vendors]
     lines = [f"{key};{changed.get(key, number)};{version}" for key, number, version in rows]
     return "\r\n".join(["Key;ID;Version", *lines, "ELSEWHERE;4711;1", ""]).encode("utf-8-sig")
 
 
 def erp_ids(connection: Connection) -> set[str]:
-    return {str(one.id) for one in steps.ledger_of(connection).page("vendor", 0, 9)}
+    return {str(vendor.id) for vendor in steps.ledger_of(connection).page("vendor", 0, 9)}
 
 
 def test_all_imported_is_not_enough_where_the_erp_gives_ids_of_its_own(connection, accepted, pat):
@@ -157,7 +159,9 @@ def test_list_of_ids_links_every_record_to_what_the_erp_calls_it(
     assert file_delivery.without_ids(connection, [file]) == set()
     imported(connection, file)
     assert file_delivery.confirm(file, "all", by=pat) == 1
-    names = {one.values["vendor_name"] for one in steps.ledger_of(connection).page("vendor", 0, 9)}
+    names = {
+        vendor.values["vendor_name"] for vendor in steps.ledger_of(connection).page("vendor", 0, 9)
+    }
     assert "Quarry & Daughters" in names
     assert set(Link.objects.values_list("erp_id", flat=True)) == erp_ids(connection)
 
@@ -166,8 +170,8 @@ def test_what_the_list_does_not_name_needs_an_answer(connection, accepted, pat):
     file = file_delivery.make(connection, "vendor", by=pat)
     imported(connection, file)
     key = Item.objects.get(pk=accepted[0].pk).erp_key
-    some = listed(connection, **{key: ""})
-    assert file_delivery.confirm(file, "ids", by=pat, result=some) == 2
+    content = listed(connection, **{key: ""})
+    assert file_delivery.confirm(file, "ids", by=pat, result=content) == 2
     steps.export(connection)
     assert states() == [State.NEEDS_ANSWER, State.SYNCED, State.SYNCED]
 
@@ -246,10 +250,10 @@ def test_a_list_of_ids_links_what_was_left_out_when_its_file_was_confirmed(
     link = Link.objects.get(record_id=item.record_id)
     assert (link.erp_id, link.erp_code, link.erp_version) == ("V-4711", item.erp_key, "7")
     assert link.linked_by == pat
-    # Nobody compared what the ERP holds with what was sent, as where a person types the ID.
+    # The ERP's record was not compared with what was sent, as when a person types the ID.
     assert company_of(item).drifted
-    told = Event.objects.get(verb="answer_there")
-    assert (told.actor, told.note) == (pat, f"Named by the list of IDs read for file {file.name}")
+    event = Event.objects.get(verb="answer_there")
+    assert (event.actor, event.note) == (pat, f"Named by the list of IDs read for file {file.name}")
     assert "Nothing was linked: the list has no ID for any record" in link_by_list(
         client, file, listed(connection)
     )
@@ -313,9 +317,11 @@ def test_all_imported_takes_the_key_where_the_erp_has_no_other_id(
     plain = SimulatorAdapter.manifest
 
     def keyed(_cls, config):
-        found = plain(config)
-        entities = {name: replace(one, key_is_id=True) for name, one in found.entities.items()}
-        return replace(found, entities=entities)
+        manifest = plain(config)
+        entities = {
+            name: replace(entity, key_is_id=True) for name, entity in manifest.entities.items()
+        }
+        return replace(manifest, entities=entities)
 
     monkeypatch.setattr(SimulatorAdapter, "manifest", classmethod(keyed))
     file = file_delivery.make(connection, "vendor", by=pat)
@@ -338,7 +344,7 @@ def test_list_of_ids_is_downloaded_filled_in_and_read_by_page(connection, accept
     assert len(lines) == 4
     confirm = reverse("erp:file_confirm", args=[account, file.public_id])
     assert "Choose the list of IDs" in client.post(confirm, {"verdict": "ids"}, follow=True).text
-    filled = "\n".join([lines[0], *(f"{one[:-1]}{n}" for n, one in enumerate(lines[1:]))])
+    filled = "\n".join([lines[0], *(f"{line[:-1]}{n}" for n, line in enumerate(lines[1:]))])
     upload = SimpleUploadedFile("ids.csv", filled.encode())
     page = client.post(confirm, {"verdict": "ids", "result": upload}, follow=True)
     assert "All 3 of" in page.text
@@ -359,8 +365,8 @@ def test_nothing_imported_puts_the_same_commands_into_the_next_file(connection, 
     file_delivery.confirm(second, "result", by=pat, result=imported(connection, second))
     assert states() == [State.SYNCED] * 3
     assert steps.ledger_of(connection).count() == 3
-    told = Event.objects.filter(verb__in=["file_made", "file_confirmed"])
-    assert [(one.verb, one.actor) for one in told.order_by("pk")] == [
+    events = Event.objects.filter(verb__in=["file_made", "file_confirmed"])
+    assert [(event.verb, event.actor) for event in events.order_by("pk")] == [
         ("file_made", pat),
         ("file_confirmed", pat),
     ] * 2

@@ -1,4 +1,4 @@
-"""Guessing at the password of an asking ERP: what locks a login locks its address."""
+"""Guessing the password of an ERP that asks: failed logins lock the address they come from."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_new_password_on_the_page_ends_the_wait(connection, ask, ada, client_of,
 def test_lock_is_logged_and_noted_without_the_password(connection, ask, caplog, settings):
     with caplog.at_level(logging.INFO):
         guess(ask, settings.AXES_FAILURE_LIMIT + 3)
-    said = [one for one in caplog.records if one.name == login_lockout.__name__]
+    said = [record for record in caplog.records if record.name == login_lockout.__name__]
     assert len(said) == settings.AXES_FAILURE_LIMIT + 1
     assert "it is locked" in caplog.text
     assert GUESS not in caplog.text

@@ -65,7 +65,7 @@ def effects(connection: Connection) -> int:
 
 
 def fetch(agent: Agent) -> dict[str, Any]:
-    """The conversation up to the point where the agent has the command in its hands."""
+    """The conversation up to the point where the agent has received the command."""
     looks = agent.ask({"take": 20})
     assert looks["do"] == []
     commands = agent.ask({"take": 20, **agent.work(looks)})
@@ -123,7 +123,7 @@ def test_agent_that_died_with_the_command_in_its_hands_is_asked_before_it_is_sen
     steps.export(connection)
     assert state(accepted_item) == State.UNCERTAIN
     asked = agent().ask({"take": 20})
-    assert ([one["key"] for one in asked["look"]], asked["do"]) == (["QUARRY01"], [])
+    assert ([question["key"] for question in asked["look"]], asked["do"]) == (["QUARRY01"], [])
     steps.let_pass(200)
     assert agent().run() == 1
     assert (state(accepted_item), effects(connection)) == (State.SYNCED, 1)
@@ -170,7 +170,7 @@ def test_late_report_of_an_earlier_hand_over_settles_nothing_and_is_kept(
 
 
 def fetch_again(agent: Agent) -> dict[str, Any]:
-    """After the question what became of it, and the look before the create."""
+    """After the question about its outcome, and the lookup before the create."""
     asked = agent.ask({"take": 20})
     for _ in range(3):
         if asked["do"]:
@@ -189,15 +189,15 @@ def test_late_report_of_the_latest_hand_over_settles_it(connection, accepted_ite
 
 
 def test_doubled_calls_change_nothing(connection, accepted_item, agent):
-    one = agent()
-    looks = one.ask({"take": 20})
-    answer = one.work(looks)
-    first = one.ask({"take": 20, **answer})
-    again = one.ask({"take": 20, **answer})
+    erp_agent = agent()
+    looks = erp_agent.ask({"take": 20})
+    answer = erp_agent.work(looks)
+    first = erp_agent.ask({"take": 20, **answer})
+    again = erp_agent.ask({"take": 20, **answer})
     assert (len(first["do"]), again["do"]) == (1, [])
-    report = one.work(first)
+    report = erp_agent.work(first)
     for _ in range(3):
-        one.ask(report)
+        erp_agent.ask(report)
     assert (state(accepted_item), tries(accepted_item)) == (State.SYNCED, [("absent", "applied")])
     assert Event.objects.filter(verb="sync").count() == 1
 
@@ -213,10 +213,10 @@ def test_key_that_is_taken_is_not_handed_over(connection, accepted_item, agent):
 
 
 def test_refusal_is_reported_and_fails(connection, accepted_item, agent):
-    one = agent()
-    commands = fetch(one)
+    erp_agent = agent()
+    commands = fetch(erp_agent)
     refused = {"code": "E1002", "message": "Too long", "column": "vendor_name"}
-    one.ask({"reports": [{"ticket": commands["do"][0]["ticket"], "error": refused}]})
+    erp_agent.ask({"reports": [{"ticket": commands["do"][0]["ticket"], "error": refused}]})
     assert state(accepted_item) == State.FAILED
     assert (accepted_item.error_text, accepted_item.error_field) == ("Too long", "name")
 
@@ -233,10 +233,10 @@ def test_many_go_in_as_many_rounds_as_it_takes(connection, account, ada, pat, ac
 def test_paused_connection_takes_reports_and_hands_out_nothing(
     connection, accepted_item, agent, ada, account, pat, access_of
 ):
-    one = agent()
-    commands = fetch(one)
+    erp_agent = agent()
+    commands = fetch(erp_agent)
     connection_services.pause(connection, by=ada, reason="Year end")
-    one.ask(one.work(commands))
+    erp_agent.ask(erp_agent.work(commands))
     assert state(accepted_item) == State.SYNCED
     (item,) = steps.send_all([CompanyFactory.create(account=account)], access_of(ada))
     steps.decide([item], access_of(pat))

@@ -1,4 +1,4 @@
-"""One call of an asking ERP at a time: what it is given for what it says, whatever its protocol."""
+"""Single calls of an ERP that asks: what it is given for what it reports, in any protocol."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def connection(connection) -> Connection:
 
 @pytest.fixture
 def talk(connection, monkeypatch) -> Talk:
-    """One call that says this; what it is answered: commands and questions."""
+    """One call with this content; returns the commands and questions of the answer."""
 
     def ask(**said: Any) -> tuple[list[Handed], list[LookUp]]:
         given: list[Any] = []
@@ -115,26 +115,26 @@ def test_create_is_asked_about_first_and_handed_over_once_its_key_is_free(connec
     (item,) = queued(connection)
     commands, looks = talk()
     assert (commands, looks) == ([], [LookUp(ticket("first", item), "vendor", "KEY0")])
-    (one,), looks = talk(seen=(absent(looks[0]),))
+    (handover,), looks = talk(seen=(absent(looks[0]),))
     assert looks == []
-    assert (one.ticket, one.command.key) == (ticket("do", item), "KEY0")
-    assert one.begin_within == manifest_of(connection).call_deadline
+    assert (handover.ticket, handover.command.key) == (ticket("do", item), "KEY0")
+    assert handover.begin_within == manifest_of(connection).call_deadline
     assert states() == [State.SENDING]
 
 
 def test_update_is_handed_over_at_once(connection, talk):
     (item,) = queued(connection, operation="update")
     connection.links.create(entity="vendor", record_id=item.record_id, erp_id="7", erp_version="v1")
-    (one,), looks = talk()
-    assert (one.ticket, looks) == (ticket("do", item), [])
-    assert (one.command.erp_id, one.command.erp_version) == ("7", "v1")
+    (handover,), looks = talk()
+    assert (handover.ticket, looks) == (ticket("do", item), [])
+    assert (handover.command.erp_id, handover.command.erp_version) == ("7", "v1")
 
 
 def test_child_is_handed_over_with_what_the_erp_calls_its_parent(connection, talk):
     connection.links.create(entity="vendor", record_id=7, erp_id="77")
     queued(connection, operation="update", parent_id=7)
-    (one,), _looks = talk()
-    assert one.command.parent_erp_id == "77"
+    (handover,), _looks = talk()
+    assert handover.command.parent_erp_id == "77"
 
 
 def test_create_for_an_erp_that_cannot_be_asked_by_key_is_handed_over_at_once(
@@ -142,7 +142,7 @@ def test_create_for_an_erp_that_cannot_be_asked_by_key_is_handed_over_at_once(
 ):
     queued(connection)
     commands, looks = talk()
-    assert ([one.command.key for one in commands], looks) == (["KEY0"], [])
+    assert ([handover.command.key for handover in commands], looks) == (["KEY0"], [])
 
 
 @pytest.mark.parametrize(("take", "given"), [(-5, 0), (0, 0), (2, 2), (3, 3), (99, 3)])
@@ -156,7 +156,7 @@ def test_erp_is_given_no_more_than_it_takes_or_may_have(connection, talk, monkey
 def test_what_goes_out_counts_as_taken(connection, talk):
     queued(connection, 5)
     _commands, looks = talk(take=2)
-    commands, more = talk(take=3, seen=tuple(absent(one) for one in looks))
+    commands, more = talk(take=3, seen=tuple(absent(look) for look in looks))
     assert (len(commands), len(more)) == (2, 1)
 
 
@@ -172,7 +172,7 @@ def test_key_that_is_taken_fails_the_item_with_what_is_there(connection, talk, c
     assert item.error_field == "vendor_id"
     tries = item.tries.values_list("first_look", "erp_id", "outcome")
     assert list(tries) == [("present", "41", "not_applied")]
-    seen = [one.outcome for one in caplog.records if one.event == "look_up"]
+    seen = [record.outcome for record in caplog.records if record.event == "look_up"]
     assert seen[0] == "one"
 
 
@@ -194,8 +194,8 @@ def test_hand_over_gives_the_whole_time_from_now(connection, talk):
     talk(seen=(absent(look),))
     item.refresh_from_db()
     assert other.tries.get().opened_reading == began
-    held = (item.lease_until - now()).total_seconds()
-    assert held == lease(manifest_of(connection)) + STEP
+    seconds_left = (item.lease_until - now()).total_seconds()
+    assert seconds_left == lease(manifest_of(connection)) + STEP
     assert item.tries.get().opened_reading == now()
 
 
@@ -209,7 +209,7 @@ def test_what_has_changed_since_it_was_asked_about_is_not_handed_over(connection
     assert Item.objects.values().get() == before
 
 
-# --- what nobody knows ------------------------------------------------------------------------
+# --- unknown outcomes -------------------------------------------------------------------------
 
 
 def test_what_nobody_knows_is_asked_before_anything_new_is_given(connection, talk):
@@ -219,7 +219,7 @@ def test_what_nobody_knows_is_asked_before_anything_new_is_given(connection, tal
     assert (commands, looks) == ([], [LookUp(ticket("look-settled", item), "vendor", "KEY0")])
     # It is being asked: now comes what is new.
     _commands, looks = talk()
-    assert [one.key for one in looks] == ["NEW"]
+    assert [look.key for look in looks] == ["NEW"]
 
 
 def test_look_counts_as_settled_only_when_nothing_can_take_effect_any_more(connection, talk):
@@ -285,7 +285,7 @@ def test_answer_that_says_nothing_takes_no_other_with_it(connection, talk):
     item, other = uncertain(connection, 2)
     stale = Seen(f"look.{item.intent}.1.0", None)
     done = Seen(ticket("do", item), None)
-    good = [Seen(ticket("look-settled", one), None) for one in (item, other)]
+    good = [Seen(ticket("look-settled", uncertain_item), None) for uncertain_item in (item, other)]
     talk(take=0, seen=(Seen("nonsense", None), stale, done, *good))
     assert states() == [State.QUEUED, State.QUEUED]
 
@@ -296,10 +296,10 @@ REFUSED = Outcome(error=ErpError(ErrorClass.INVALID, Effect.NOT_APPLIED, "No."),
 
 
 def handed_over(connection: Connection, talk: Talk, count: int = 1) -> list[Item]:
-    """Items that the ERP has in its hands."""
+    """Items that were handed over to the ERP."""
     items = queued(connection, count)
     _commands, looks = talk()
-    assert len(talk(seen=tuple(absent(one) for one in looks))[0]) == count
+    assert len(talk(seen=tuple(absent(look) for look in looks))[0]) == count
     return items
 
 
@@ -360,8 +360,8 @@ def test_log_tells_what_was_given_asked_and_answered(connection, talk, caplog):
     caplog.set_level("INFO", "erp_integrations.workflow.tracing")
     (item,) = handed_over(connection, talk)
     talk(take=0, reports=(Report(ticket("do", item), Outcome("7", "KEY0")),))
-    told = [(one.event, getattr(one, "outcome", "")) for one in caplog.records]
-    assert told == [
+    logged = [(record.event, getattr(record, "outcome", "")) for record in caplog.records]
+    assert logged == [
         ("claim", ""),
         ("look_up", "nothing"),
         ("hand_over", ""),

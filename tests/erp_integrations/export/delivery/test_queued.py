@@ -69,7 +69,7 @@ def test_nothing_is_asked_before_its_time(connection, accepted_item):
     assert due_connections() == []
     with CaptureQueriesContext(db) as queries:
         assert queued.take_pending(connection, manifest_of(connection)) == []
-    assert not any("UPDATE" in one["sql"] and '"fence"' in one["sql"] for one in queries)
+    assert not any("UPDATE" in query["sql"] and '"fence"' in query["sql"] for query in queries)
 
 
 def test_what_the_queue_refuses_fails_with_the_erps_words(connection, accepted_item):
@@ -145,7 +145,7 @@ def test_two_workers_do_not_ask_about_the_same_item_and_settle_it_once(connectio
     assert queued.take_pending(connection, manifest) == []
     steps.let_pass(21)
     second = queued.take_pending(connection, manifest)
-    outcomes = adapter_of(connection).poll([one.item.handle for one in first])
+    outcomes = adapter_of(connection).poll([claim.item.handle for claim in first])
     for claims in (second, first):
         settle.settle(connection, manifest, settle.answers_of(claims, outcomes))
     assert (state(accepted_item), tries(accepted_item)) == (State.SYNCED, [("absent", "applied")])

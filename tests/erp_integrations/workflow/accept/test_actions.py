@@ -21,7 +21,7 @@ from tests.every_call.test_refusals import CLICKS, tables
 from tests.factories import CompanyFactory, ItemFactory
 
 A, S = Action, State
-# A second copy of what the moves and the policy say of an approver.
+# A second copy of what the moves and the policy allow an approver.
 OF_CREATES = {
     S.READY: {A.ACCEPT, A.REJECT, A.LINK_INSTEAD},
     S.QUEUED: {A.WITHDRAW},
@@ -101,7 +101,7 @@ def make(account, ada, in_erp):
 
 
 def bodies(item: Item, erp_id: str) -> dict[Action, dict[str, object]]:
-    """A call for each action, right in everything but perhaps the state of the item."""
+    """A call for each action that is valid except perhaps for the state of the item."""
     values = {"vendor_id": "CEDAR2", "vendor_type": over_rest.a_type(item.connection)}
     there = {"answer": "there", "origin_id": "CEDAR1", "reason": "Seen there"}
     absent = {"answer": "not_there", "reason": "Nothing there"}
@@ -121,7 +121,7 @@ def bodies(item: Item, erp_id: str) -> dict[Action, dict[str, object]]:
 
 
 def taken(api, item: Item, action: Action, body: dict[str, object]) -> bool:
-    """Whether the API carries the action out; what it refuses must leave everything as it was."""
+    """Whether the API carries the action out; a refusal must change nothing."""
     before = tables()
     with taken_back():
         answer = over_rest.act(api, item, action, body)
@@ -178,7 +178,7 @@ def test_the_command_takes_what_the_page_offers(state, make, account, pat):
                 )
                 done.add(action)
             except CommandError:
-                # The click itself is kept, with why each row was refused.
+                # The click itself is kept, with the reason why each row was refused.
                 assert tables() | CLICK == before | CLICK, action
     # A retry needs values that the item of this test was never accepted with.
     assert done == OF_CREATES[state] & set(COMMANDS) - {A.RETRY}

@@ -25,10 +25,10 @@ WRONG = "GL Account – Income: 5010 Direct labor is of the kind “expense acco
 
 @pytest.fixture
 def item(connection, ada, access_of) -> Item:
-    """A cost code in front of accounting."""
-    found = CodeList.objects.get(connection_id=connection.pk)
-    codes.tree(found, ada, "01 General")
-    codes.send(found, access_of(ada))
+    """A cost code that waits for accounting."""
+    code_list = CodeList.objects.get(connection_id=connection.pk)
+    codes.tree(code_list, ada, "01 General")
+    codes.send(code_list, access_of(ada))
     return Item.objects.select_related("connection").get()
 
 
@@ -87,9 +87,10 @@ def test_an_account_of_the_wrong_kind_is_refused_on_every_way_in(
 
 def test_over_rest_a_field_names_the_accounts_of_its_kind(item, account, ada):
     api = service_of(account, ada, "Sync", Service(levels=EVERYTHING, can_push_to_accounting=True))
-    shown = api.get(f"companies/{account.pk}/erp_queue/{item.pk}").json()
+    body = api.get(f"companies/{account.pk}/erp_queue/{item.pk}").json()
     offered = {
-        one["name"]: {c["key"][0] for c in one["choices"]} for one in shown["acceptance_fields"]
+        field["name"]: {c["key"][0] for c in field["choices"]}
+        for field in body["acceptance_fields"]
     }
     assert offered == {"income_account": {"4"}, "expense_account": {"5"}}
 

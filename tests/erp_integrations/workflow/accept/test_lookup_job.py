@@ -17,7 +17,7 @@ from tests.erp_integrations.export.test_export import put
 
 @pytest.fixture
 def asking(connection, accepted_item) -> Item:
-    """An item of which a person has to say whether it is in the ERP."""
+    """An item for which a person has to say whether it is in the ERP."""
     steps.break_erp(connection, "timeout_before")
     steps.export(connection)
     Item.objects.update(state=State.NEEDS_ANSWER, check_after=None)
@@ -41,9 +41,11 @@ def test_the_page_shows_that_it_is_looked_up_and_then_that_it_is_linked(
 ):
     vendor = put(connection, "Q")
     client = client_of(pat)
-    shown = answer(client, asking, "QUARRY01")
-    assert f"Look up QUARRY01 in {connection.name}" in shown
-    assert "It is in the ERP: link" not in shown, "no second answer while the first is looked up"
+    page_text = answer(client, asking, "QUARRY01")
+    assert f"Look up QUARRY01 in {connection.name}" in page_text
+    assert "It is in the ERP: link" not in page_text, (
+        "no second answer while the first is looked up"
+    )
     steps.run_jobs()
     asking.refresh_from_db()
     company.refresh_from_db()
@@ -55,9 +57,9 @@ def test_what_the_erp_does_not_have_is_said_where_it_was_answered(client_of, pat
     client = client_of(pat)
     answer(client, asking, "NOSUCH")
     steps.run_jobs()
-    shown = page(client, asking)
-    assert "The ERP has no single record &#x27;NOSUCH&#x27;." in shown
-    assert 'value="NOSUCH"' in shown, "the typed ID is kept"
+    page_text = page(client, asking)
+    assert "The ERP has no single record &#x27;NOSUCH&#x27;." in page_text
+    assert 'value="NOSUCH"' in page_text, "the typed ID is kept"
     asking.refresh_from_db()
     assert asking.state == State.NEEDS_ANSWER
 

@@ -1,4 +1,4 @@
-"""What the ERP holds already is shown before Accept, and can be linked to instead."""
+"""A record that the ERP has already is shown before Accept, and can be linked to instead."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ HELD = {"name": "Quarry and Sons", "city": "Salem", "business_phone": "(503) 555
 
 def hold(connection, erp_id="V-1", code="QUARRY1", **data):
     """What a refresh would find in the ERP."""
-    found = Found(erp_id, code, "1", {**HELD, **data})
-    refresh.keep_records(connection, "vendor", {erp_id: found})
+    erp_record = Found(erp_id, code, "1", {**HELD, **data})
+    refresh.keep_records(connection, "vendor", {erp_id: erp_record})
 
 
 def url(item, name):
@@ -51,10 +51,14 @@ def test_an_id_that_the_erp_holds_offers_link_instead_with_both_sides(
     assert "QUARRY1 is taken by Quarry and Sons in the ERP. Link instead" in page.text
     (match,) = page.context["matches"]
     assert match.same == ("Vendor ID",)
-    sides = {one.label: (one.in_erp, one.sent) for one in match.fields}
+    sides = {field.label: (field.in_erp, field.sent) for field in match.fields}
     assert sides["Name"] == ("Quarry and Sons", "Quarry & Sons, LLC")
     assert sides["City"] == ("Salem", "")
-    assert {one.label for one in match.fields if one.differs} == {"Name", "City", "Business phone"}
+    assert {field.label for field in match.fields if field.differs} == {
+        "Name",
+        "City",
+        "Business phone",
+    }
 
     assert "is linked. Nothing was written to the ERP." in link(client, sent_item).text
     company.refresh_from_db()
@@ -93,8 +97,10 @@ def test_equal_name_tax_id_or_phone_is_said_before_accept(
     company = CompanyFactory.create(account=account, **{"name": "Stone Works", **ours})
     (item,) = steps.send_all([company], access_of(ada))
     page = client_of(pat).get(url(item, "item"))
-    told = {one.label for match in page.context["matches"] for one in match.fields if one.differs}
-    assert not told & set(same or ())
+    labels = {
+        field.label for match in page.context["matches"] for field in match.fields if field.differs
+    }
+    assert not labels & set(same or ())
     assert [match.same for match in page.context["matches"]] == ([same] if same else [])
     assert ("Link instead to OTHER1" in page.text) == bool(same)
 

@@ -71,8 +71,8 @@ def test_bad_value_is_refused_naming_the_field(
 ):
     done = accept(sent_item, access_of(pat), **values)
     assert done.done == 0
-    problems = [one for one in done.refused[0].problems if one.field == field]
-    assert any(says in one.message for one in problems)
+    problems = [problem for problem in done.refused[0].problems if problem.field == field]
+    assert any(says in problem.message for problem in problems)
     sent_item.refresh_from_db()
     assert (sent_item.state, sent_item.erp_key) == (State.READY, "")
 
@@ -141,11 +141,11 @@ def compare_keys(monkeypatch) -> Callable[[bool], None]:
 
     def patch(case_sensitive: bool) -> None:
         def manifest(_cls, config):
-            found = plain(config)
-            vendor = found.entities["vendor"]
-            fields = tuple(replace(one, rules=()) for one in vendor.acceptance_fields)
+            declared = plain(config)
+            vendor = declared.entities["vendor"]
+            fields = tuple(replace(field, rules=()) for field in vendor.acceptance_fields)
             rule = replace(vendor, key_case_sensitive=case_sensitive, acceptance_fields=fields)
-            return replace(found, entities={**found.entities, "vendor": rule})
+            return replace(declared, entities={**declared.entities, "vendor": rule})
 
         monkeypatch.setattr(SimulatorAdapter, "manifest", classmethod(manifest))
 
@@ -184,8 +184,8 @@ def test_the_migration_holds_keys_in_the_air_to_the_letter(accepted_item, anothe
     migration = import_module("erp_integrations.migrations.0016_key_in_air")
     Item.objects.update(erp_key_compared="")
     migration.fill_rows(apps, database.SchemaEditorClass(database))
-    held = dict(Item.objects.values_list("pk", "erp_key_compared"))
-    assert held == {accepted_item.pk: "QUARRY01", another_item.pk: ""}
+    compared = dict(Item.objects.values_list("pk", "erp_key_compared"))
+    assert compared == {accepted_item.pk: "QUARRY01", another_item.pk: ""}
 
 
 def test_items_of_another_account_are_neither_decided_nor_named(
@@ -264,7 +264,7 @@ def test_broker_that_is_down_does_not_fail_the_click(
 
 # --- what a decision leaves in the item ---------------------------------------------------------
 
-# Left over of what was tried before.
+# Values of an earlier try.
 WORN = {
     "attempts": 5,
     "not_before": ago(1),
@@ -350,7 +350,7 @@ def test_rejecting_says_who_when_and_why_each(
         assert (event.note, event.actor) == (why, pat)
     click = Request.objects.get(pk=done.request_id)
     assert (click.verb, click.entity, click.done) == ("reject", "vendor", 2)
-    assert [(one.event, one.items) for one in caplog.records] == [("reject", 2)]
+    assert [(record.event, record.items) for record in caplog.records] == [("reject", 2)]
 
 
 def test_empty_reason_of_its_own_is_none(connection, sent_item, pat, access_of):
@@ -366,7 +366,7 @@ def test_what_waits_for_a_parent_is_rejected_and_what_is_on_its_way_is_not(
     Item.objects.filter(pk=accepted_item.pk).update(waits_for=7)
     done = reject(Item.objects.all(), access_of(pat))
     assert done.done == 1
-    assert [one.label for one in done.refused] == [another_item.label]
+    assert [refusal.label for refusal in done.refused] == [another_item.label]
     accepted_item.refresh_from_db()
     another_item.refresh_from_db()
     assert (accepted_item.state, accepted_item.waits_for) == (State.REJECTED, None)
@@ -402,7 +402,7 @@ def test_row_that_is_refused_takes_no_other_with_it(
     ]
     done = accept_services.accept(decisions, entity="vendor", access=access_of(pat))
     assert done.done == 1
-    assert [one.label for one in done.refused] == [sent_item.label]
+    assert [refusal.label for refusal in done.refused] == [sent_item.label]
 
 
 def test_click_on_one_record_type_decides_about_no_other(connection, sent_item, pat, access_of):
@@ -417,8 +417,8 @@ def test_record_type_that_the_erp_no_longer_takes_is_refused_and_proposed_nothin
 ):
     monkeypatch.setattr(adapter_loading, "entity_manifest", lambda *_given: None)
     done = accept(sent_item, access_of(pat))
-    assert [one.label for one in done.refused] == [sent_item.label]
-    told = Problem("connection", "unusable", "The connected ERP does not take these.")
-    assert done.refused[0].problems == (told,)
+    assert [refusal.label for refusal in done.refused] == [sent_item.label]
+    problem = Problem("connection", "unusable", "The connected ERP does not take these.")
+    assert done.refused[0].problems == (problem,)
     accept_services.proposals_for([sent_item])
     assert sent_item.acceptance == {}

@@ -1,4 +1,4 @@
-"""An ERP ID that a program named is compared with what the ERP holds before it is written by."""
+"""An ERP ID that a program gave is compared with the ERP's record before it is used for a write."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.factories import CompanyFactory, CostCodeFactory, MembershipFactory, 
 
 @pytest.fixture
 def theirs(connection, synced_company):
-    """A vendor of the ERP that is no record of ours any more: its row there."""
+    """A vendor of the ERP without a linked company; returns its row in the ledger."""
     Link.objects.update(ended_at=Link.objects.values_list("linked_at")[0][0])
     Company.objects.filter(pk=synced_company.pk).update(origin_id="", origin_code="")
     return row_of(connection)
@@ -37,13 +37,13 @@ def row_of(connection, key="QUARRY01"):
 
 
 def tell(record, erp_id, access, entity="vendor", code=None):
-    """What an integrator says over REST."""
+    """Give the record this ERP ID, as an integrator does over REST."""
     assert link(entity, {record.pk: Origin(id=str(erp_id), code=code)}, access=access) == {}
 
 
 @pytest.fixture
 def update(connection, account, ada, pat, access_of, theirs):
-    """A company of a name that was told the vendor's ID, renamed, sent, accepted and exported."""
+    """A company that was given the vendor's ID, renamed, sent, accepted and exported."""
 
     def make(name, *, code=None, erp_id=None) -> Item:
         company = CompanyFactory.create(account=account, name=name)
@@ -84,8 +84,8 @@ def test_the_same_is_updated_under_the_key_and_version_that_it_has_there(
     assert (item.state, item.error_text) == (State.SYNCED, "")
     now = row_of(connection)
     assert (now.id, now.version) == (theirs.id, theirs.version + 1)
-    found = Link.objects.active().get()
-    assert (found.told, found.erp_code) == (False, "QUARRY01")
+    active_link = Link.objects.active().get()
+    assert (active_link.told, active_link.erp_code) == (False, "QUARRY01")
 
 
 def test_an_id_that_the_erp_does_not_have_is_said(update, connection, theirs):
@@ -112,9 +112,9 @@ def test_who_may_accept_says_that_it_is_the_same_and_it_goes_on(
 ):
     item = update("Summit Steel", code="OTHER01")
     client = client_of(pat)
-    shown = client.get(page_of(item)).text
-    assert "Use it anyway</button>" in shown
-    assert "What changes in the ERP" not in shown
+    page_text = client.get(page_of(item)).text
+    assert "Use it anyway</button>" in page_text
+    assert "What changes in the ERP" not in page_text
     url = reverse("erp:item_use", args=[item.account_id, item.public_id])
     assert "This field is required" in client.post(url, {"use-reason": " "}).text
     client.post(url, {"use-reason": "They changed their name.", "erp_id": theirs.id})
@@ -124,7 +124,7 @@ def test_who_may_accept_says_that_it_is_the_same_and_it_goes_on(
     steps.export(connection)
     item.refresh_from_db()
     assert item.state == State.SYNCED
-    # Its key there is not changed to what the program had called it.
+    # Its key in the ERP is not changed to the code that the program gave.
     assert row_of(connection).version == theirs.version + 1
     assert Link.objects.active().get().erp_code == "QUARRY01"
 
@@ -138,7 +138,7 @@ def test_who_may_not_accept_cannot_say_so(update, client_of, reader):
 
 @pytest.fixture
 def reader(pat):
-    """Somebody who sees the items, and decides nothing."""
+    """A user who sees the items and may decide nothing."""
     user = UserFactory.create()
     MembershipFactory.create(user=user, account=pat.memberships.get().account, erp_integrations=2)
     return user
@@ -158,8 +158,8 @@ def test_an_id_that_was_told_after_the_page_was_opened_is_not_confirmed(
     Link.objects.update(erp_id="4712")
     url = reverse("erp:item_use", args=[item.account_id, item.public_id])
     form = {"use-reason": "They changed their name.", "erp_id": theirs.id}
-    shown = client_of(pat).post(url, form, follow=True).text
-    assert "another ERP ID than the one you looked at" in shown
+    page_text = client_of(pat).post(url, form, follow=True).text
+    assert "another ERP ID than the one you looked at" in page_text
     assert Link.objects.active().get().told
 
 
@@ -168,8 +168,8 @@ def test_what_cannot_be_retried_is_not_confirmed_either(update, client_of, pat, 
     Connection.objects.update(adapter="gone")
     url = reverse("erp:item_use", args=[item.account_id, item.public_id])
     form = {"use-reason": "They changed their name.", "erp_id": theirs.id}
-    shown = client_of(pat).post(url, form, follow=True).text
-    assert "The ERP connection cannot be used" in shown
+    page_text = client_of(pat).post(url, form, follow=True).text
+    assert "The ERP connection cannot be used" in page_text
     assert Link.objects.active().get().told
     assert not Event.objects.filter(verb="use_anyway").exists()
 
@@ -225,13 +225,13 @@ def accepted_code(code, *, ada, pat) -> Item:
 
 @pytest.fixture
 def family(connection, account, ada, pat, access_of):
-    """A division that was told an ID, and a code under it that is accepted and exported."""
+    """A division that was given an ERP ID, and a code under it that is accepted and exported."""
 
-    def make(told) -> Item:
+    def make(erp_id) -> Item:
         codes = CodeList.objects.get(account=account)
         group = CostCodeFactory.create(list=codes, code="07", description="Concrete")
         child = CostCodeFactory.create(list=codes, parent=group, code="100")
-        tell(group, told, access_of(ada), entity="cost_code")
+        tell(group, erp_id, access_of(ada), entity="cost_code")
         item = accepted_code(child, ada=access_of(ada), pat=access_of(pat))
         steps.export(connection)
         item.refresh_from_db()
@@ -265,7 +265,7 @@ def test_an_erp_that_cannot_be_asked_leaves_it_to_a_person_before_it_is_accepted
 
 
 @pytest.fixture
-def under_a_compared_one(connection, account, ada, pat, access_of):
+def under_a_compared_division(connection, account, ada, pat, access_of):
     """A code that is accepted under a division whose ID was compared, where no worker can ask."""
 
     def make(delivery: str) -> Item:
@@ -280,15 +280,15 @@ def under_a_compared_one(connection, account, ada, pat, access_of):
     return make
 
 
-def told_another_id(item: Item, access) -> None:
+def name_another_id(item: Item, access) -> None:
     tell(CostCode.objects.get(pk=item.parent_id), "4712", access, entity="cost_code")
 
 
 def test_a_parent_that_was_told_another_id_meanwhile_holds_up_what_was_accepted_under_it(
-    connection, account, ada, pat, access_of, client_of, under_a_compared_one
+    connection, account, ada, pat, access_of, client_of, under_a_compared_division
 ):
-    item = under_a_compared_one("file")
-    told_another_id(item, access_of(ada))
+    item = under_a_compared_division("file")
+    name_another_id(item, access_of(ada))
     with pytest.raises(file_delivery.NotDone, match="Nothing waits for a file"):
         file_delivery.make(connection, "cost_code", by=pat)
     item.refresh_from_db()
@@ -301,22 +301,22 @@ def test_a_parent_that_was_told_another_id_meanwhile_holds_up_what_was_accepted_
 
 
 def test_nor_is_the_parent_told_another_one_while_an_erp_that_asks_has_the_code(
-    connection, ada, access_of, under_a_compared_one
+    connection, ada, access_of, under_a_compared_division
 ):
-    item = under_a_compared_one("polled")
-    (one,) = claim(connection, adapter_loading.manifest_of(connection))
+    item = under_a_compared_division("polled")
+    (claimed,) = claim(connection, adapter_loading.manifest_of(connection))
     wanted = {item.parent_id: Origin(id="4712")}
     (why,) = link("cost_code", wanted, access=access_of(ada)).values()
     assert "It keeps its ERP ID" in why.message
-    assert one.command.parent_erp_id == "4711"
+    assert claimed.command.parent_erp_id == "4711"
 
 
-# --- a delivery that no worker looks in ---------------------------------------------------------
+# --- a delivery without lookups by a worker -----------------------------------------------------
 
 
 @pytest.fixture
 def accepted_update(connection, account, ada, pat, access_of, theirs) -> Item:
-    """Of a company that was told another's ID; accepted while a worker could look there."""
+    """An item of a company with another's ERP ID; accepted while a worker could look it up."""
     company = CompanyFactory.create(account=account, name="Summit Steel")
     tell(company, theirs.id, access_of(ada))
     item = steps.update_item(company, access_of(ada), "Renamed Here, Inc.")

@@ -1,4 +1,4 @@
-"""A connection is an identity: what it takes to lead it to another address, company or ledger."""
+"""The identity of a connection: when it may change to another address, company or ledger."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tests.factories import CompanyFactory, ConnectionFactory
 
 
 def lead(connection, by, books=None, **given):
-    """To another ledger, or to what is given."""
+    """Change the connection to another ledger, or to these settings."""
     config = given or {"ledger": other_of(connection)}
     return connection_identity.lead_elsewhere(connection, config=config, books=books, by=by)
 
@@ -48,7 +48,7 @@ def other_of(connection: Connection) -> str:
 
 
 def refusal(connection, by, books=None, **given) -> dict[str, list[str]]:
-    """Why not; and that nothing was changed."""
+    """The reason of the refusal; nothing is changed."""
     before = Connection.objects.values().get(pk=connection.pk)
     with pytest.raises(ValidationError) as caught:
         lead(connection, by, books, **given)
@@ -91,21 +91,21 @@ def test_once_it_has_arrived_the_next_goes_to_the_other_ledger_only(
     items = steps.send_all([CompanyFactory.create(account=account)], access_of(ada))
     steps.decide(items, access_of(pat), vendor_id="SECOND01")
     steps.export(connection)
-    assert [one.state for one in Item.objects.filter(pk=items[0].pk)] == [State.SYNCED]
+    assert [item.state for item in Item.objects.filter(pk=items[0].pk)] == [State.SYNCED]
     assert len(first.effects()) == before
     assert len(steps.ledger_of(connection).effects()) == 1
 
 
 @pytest.fixture
 def asleep(connection, account, ada, pat, access_of) -> tuple[Connection, Adapter, Manifest]:
-    """What a worker knows that slept until a company was accepted for the other ledger."""
+    """What a worker has read that paused until a company was accepted for the other ledger."""
     known = Connection.objects.get(pk=connection.pk)
-    found = known, adapter_of(known), manifest_of(known)
+    before = known, adapter_of(known), manifest_of(known)
     lead(connection, ada)
     usable(connection, ada)
     items = steps.send_all([CompanyFactory.create(account=account)], access_of(ada))
     steps.decide(items, access_of(pat), vendor_id="SECOND01")
-    return found
+    return before
 
 
 def test_a_worker_that_slept_through_it_claims_nothing_for_the_ledger_it_knew(connection, asleep):
@@ -121,7 +121,7 @@ def test_a_worker_that_slept_through_it_looks_up_nothing_in_the_ledger_it_knew(c
     steps.export(connection)
     assert Item.objects.get().state == State.UNCERTAIN
     steps.let_pass(10_000)
-    # Where it slept, the record is not there; believed, it would be sent a second time.
+    # The ledger it has read lacks the record; if that counted, it would be sent a second time.
     engine._take_turn(*asleep)
     assert Item.objects.get().state == State.UNCERTAIN
     steps.let_pass(10_000)
@@ -158,10 +158,10 @@ def test_the_same_again_changes_nothing(connection, sent_item, ada):
 
 def test_of_an_adapter_that_declares_nothing_every_setting_is_identity():
     declared = SimulatorAdapter.manifest({})
-    plain = [one.name for one in declared.settings if one.kind != "secret"]
-    silent = [one for one in declared.settings if not one.identity]
-    assert [one.name for one in declared.identity] == ["ledger"]
-    assert [one.name for one in replace(declared, settings=tuple(silent)).identity] == [
+    plain = [setting.name for setting in declared.settings if setting.kind != "secret"]
+    silent = [setting for setting in declared.settings if not setting.identity]
+    assert [setting.name for setting in declared.identity] == ["ledger"]
+    assert [setting.name for setting in replace(declared, settings=tuple(silent)).identity] == [
         name for name in plain if name != "ledger"
     ]
     said = replace(declared, settings=tuple(silent), no_identity="There is one such ERP.")
@@ -172,7 +172,7 @@ def test_of_an_adapter_that_declares_nothing_every_setting_is_identity():
 
 
 class _Recorder(BaseHTTPRequestHandler):
-    """An ERP of nobody's, which keeps what it is logged in to with."""
+    """A foreign ERP, which keeps the credentials of every login."""
 
     def _answer(self):
         self.server.heard.append(self.headers.get("Authorization", ""))
@@ -243,11 +243,11 @@ def test_only_the_secret_that_was_typed_goes_to_the_new_host(
     data = {"url": url, "company": "1", "root": "COSTCODES", "key": "a-fresh-one"}
     started = client_of(ada).post(page, data)
     steps.run_jobs()
-    shown = client_of(ada).get(started["Location"]).text
+    page_text = client_of(ada).get(started["Location"]).text
     assert set(stranger.heard) == {"bearer a-fresh-one"} or set(stranger.heard) == {
         "Bearer a-fresh-one"
     }
-    assert "a-fresh-one" not in shown
+    assert "a-fresh-one" not in page_text
     event = Event.objects.get(verb="connection_changed")
     assert event.data["changes"] == {
         "url": ["http://127.0.0.1:9009/erp", url],
@@ -305,13 +305,13 @@ def test_the_history_has_both_values_and_what_was_said(connection, synced_compan
     }
 
 
-# --- what was known of the ERP it led to -------------------------------------------------------
+# --- what was read from the former ERP ---------------------------------------------------------
 
 
 def test_it_is_usable_only_once_tested_and_refreshed_there(connection, company, ada, access_of):
     lead(connection, ada)
     (refused,) = send("vendor", [company.pk], access=access_of(ada)).refused
-    rules = {one.rule for one in refused.problems}
+    rules = {problem.rule for problem in refused.problems}
     assert rules >= {"not_tested", "not_synced"}
     usable(connection, ada)
     assert send("vendor", [company.pk], access=access_of(ada)).done == 1
@@ -371,9 +371,11 @@ def page_of(connection) -> str:
 
 
 def test_the_page_names_what_is_open_and_leads_to_it(client_of, ada, connection, sent_item):
-    shown = client_of(ada).get(page_of(connection))
-    assert "It cannot be changed now" in shown.text
-    assert f'<a href="/accounts/{connection.account_id}/erp/companies/">1 company</a>' in shown.text
+    response = client_of(ada).get(page_of(connection))
+    assert "It cannot be changed now" in response.text
+    assert (
+        f'<a href="/accounts/{connection.account_id}/erp/companies/">1 company</a>' in response.text
+    )
     posted = client_of(ada).post(page_of(connection), {"ledger": other_of(connection)})
     assert "It cannot be changed now" in posted.text
 

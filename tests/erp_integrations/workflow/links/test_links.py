@@ -1,4 +1,4 @@
-"""Making and ending links: what the link, the record, its items and its history then say."""
+"""Making and ending links: what the link, the record, its items and its history show then."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def make(connection, ada) -> Callable[..., Item]:
-    """An item that the ERP holds as 7."""
+    """An item whose ERP ID is 7."""
 
     def make_item(**columns: Any) -> Item:
         given = {
@@ -51,7 +51,7 @@ def linked(connection: Connection, record_id: int, **columns: Any) -> Link:
     return Link.objects.create(connection=connection, **given | columns)
 
 
-def shown(item: Item) -> tuple[str, str, bool]:
+def erp_columns(item: Item) -> tuple[str, str, bool]:
     row = Company.objects.get(pk=item.record_id)
     return row.origin_id, row.origin_code, row.drifted
 
@@ -72,8 +72,8 @@ def test_links_are_locked_by_their_ids_and_nothing_that_they_name(connection, ad
     link = linked(connection, 1)
     with locking() as locked:
         link_services.end([link], by=ada, why="Wrong.")
-    (one,) = [one for one in locked if one.model == "Link"]
-    assert (one.order, one.of) == (("pk",), ("self",))
+    (lock,) = [lock for lock in locked if lock.model == "Link"]
+    assert (lock.order, lock.of) == (("pk",), ("self",))
 
 
 # --- looking ----------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ def test_links_of_records_are_the_active_ones_of_the_connection_and_the_record_t
     linked(ConnectionFactory.create(account=connection.account), 7)
     linked(connection, 8, erp_id="8")
     assert erp_records.active_links(connection, "vendor", range(8)) == {
-        one.record_id: one for one in wanted
+        link.record_id: link for link in wanted
     }
 
 
@@ -100,8 +100,8 @@ def test_holder_of_an_id_is_the_record_that_is_linked_to_it_now(connection):
     linked(connection, 3, erp_id="8")
     linked(ConnectionFactory.create(account=connection.account), 4)
     assert link_services.holder_of(connection, "vendor", "7") is None
-    held = linked(connection, 5)
-    assert link_services.holder_of(connection, "vendor", "7") == held
+    link = linked(connection, 5)
+    assert link_services.holder_of(connection, "vendor", "7") == link
 
 
 def test_id_is_held_elsewhere_if_another_record_has_it_or_gets_it_before(connection, make):
@@ -140,7 +140,10 @@ def test_linking_keeps_what_was_sent_and_shows_it_on_the_record(connection, make
     assert (link.synced_payload, link.synced_digest) == ({"name": "Quarry"}, "d1")
     assert (link.linked_by, link.ended_at) == (ada, None)
     assert (other.erp_id, other.label) == ("8", "Stone")
-    assert [shown(one) for one in items] == [("7", "QUARRY01", False), ("8", "STONE", False)]
+    assert [erp_columns(item) for item in items] == [
+        ("7", "QUARRY01", False),
+        ("8", "STONE", False),
+    ]
 
 
 def test_linking_to_what_the_erp_has_of_its_own_shows_as_a_change_since(make):
@@ -148,7 +151,7 @@ def test_linking_to_what_the_erp_has_of_its_own_shows_as_a_change_since(make):
     link_services.link_items([item], by=pat, as_sent=False)
     link = Link.objects.get()
     assert (link.synced_payload, link.synced_digest, link.linked_by) == ({}, "", pat)
-    assert shown(item) == ("7", "QUARRY01", True)
+    assert erp_columns(item) == ("7", "QUARRY01", True)
 
 
 def test_linking_again_renews_the_link(connection, make, ada):
@@ -168,9 +171,9 @@ def test_linking_again_renews_the_link(connection, make, ada):
     assert (link.erp_code, link.erp_version, link.label) == ("QUARRY02", "v2", "New")
     assert (link.item, link.told) == (item, False)
     assert (link.synced_payload, link.synced_digest) == ({"name": "New"}, "d2")
-    # Whoever linked it first.
+    # The person who linked it first.
     assert link.linked_by == ada
-    assert shown(item) == ("7", "QUARRY02", False)
+    assert erp_columns(item) == ("7", "QUARRY02", False)
 
 
 def test_linking_to_another_record_of_the_erp_ends_the_first_link(connection, make, ada):
@@ -197,8 +200,8 @@ def test_linking_leaves_other_links_of_the_number_alone(connection, make, other)
     ]
     link_services.link_items([item], by=None)
     assert Link.objects.count() == 4
-    assert {one.label for one in before} == {
-        one.label for one in Link.objects.filter(pk__in=[one.pk for one in before])
+    assert {link.label for link in before} == {
+        link.label for link in Link.objects.filter(pk__in=[link.pk for link in before])
     }
 
 
@@ -219,7 +222,7 @@ def test_linking_lets_go_what_waited_for_the_record(connection, make):
     link_services.link_items([item], by=None)
     child.refresh_from_db()
     assert child.waits_for is None
-    assert not Item.objects.filter(pk__in=[one.pk for one in others], waits_for=None).exists()
+    assert not Item.objects.filter(pk__in=[other.pk for other in others], waits_for=None).exists()
 
 
 def test_record_that_is_linked_counts_as_changed_for_programs(make):
@@ -236,19 +239,19 @@ def test_what_another_record_holds_stays_as_it_is_and_the_others_are_settled(con
     sending = {"state": State.UNCERTAIN, "erp_id": "", "erp_code": "", "erp_version": ""}
     items = [make(**sending, erp_key=f"KEY{number}") for number in range(3)]
     linked(connection, 0, erp_id="1")
-    held = {item.pk: ErpRef(str(number), "CODE", "v") for number, item in enumerate(items)}
-    found = Item.objects.exclude(pk=items[2].pk)
-    assert settle_synced(connection.pk, found, held) == {items[0].pk}
+    refs = {item.pk: ErpRef(str(number), "CODE", "v") for number, item in enumerate(items)}
+    first_two = Item.objects.exclude(pk=items[2].pk)
+    assert settle_synced(connection.pk, first_two, refs) == {items[0].pk}
     states = list(Item.objects.order_by("pk").values_list("state", flat=True))
     assert states == [State.SYNCED, State.UNCERTAIN, State.UNCERTAIN]
 
 
 def test_answer_of_a_person_is_told_as_theirs_with_what_they_say(connection, make):
     item, pat = make(state=State.NEEDS_ANSWER, erp_id="", waits_for=9), UserFactory.create()
-    found = Item.objects.filter(pk=item.pk)
+    items = Item.objects.filter(pk=item.pk)
     settled = settle_synced(
         connection.pk,
-        found,
+        items,
         {item.pk: ErpRef("8", "CODE", "v")},
         event="answer_there",
         by=pat,
@@ -264,7 +267,7 @@ def test_answer_of_a_person_is_told_as_theirs_with_what_they_say(connection, mak
     assert (event.actor, event.note) == (pat, "Looked.")
     link = Link.objects.get()
     assert (link.linked_by, link.synced_payload) == (pat, {})
-    assert shown(item) == ("8", "CODE", True)
+    assert erp_columns(item) == ("8", "CODE", True)
 
 
 def test_what_waits_for_a_linked_parent_is_let_go_and_nothing_else(connection, make):
@@ -302,7 +305,7 @@ def test_ending_says_who_and_why_and_tells_items_and_history(connection, make, a
     assert (link.ended_by, link.ended_why) == (ada, "Wrong vendor.")
     item.refresh_from_db()
     assert item.state == State.UNLINKED
-    assert {one.state for one in Item.objects.exclude(pk=item.pk)} == {State.SYNCED}
+    assert {other.state for other in Item.objects.exclude(pk=item.pk)} == {State.SYNCED}
     kept.refresh_from_db()
     assert kept.ended_at is None
     event = Event.objects.get(verb="unlink")
@@ -337,8 +340,8 @@ def test_what_has_ended_before_is_not_ended_again(connection, ada, monkeypatch):
 def test_ends_of_two_accounts_are_told_to_each(connection, account, other_account, ada):
     other = ConnectionFactory.create(account=other_account)
     link_services.end([linked(connection, 1), linked(other, 1)], by=ada, why="Both.")
-    told = Event.objects.filter(verb="unlink").order_by("account")
-    assert {event.account_id for event in told} == {account.pk, other_account.pk}
+    events = Event.objects.filter(verb="unlink").order_by("account")
+    assert {event.account_id for event in events} == {account.pk, other_account.pk}
 
 
 def test_shown_ids_are_those_of_each_record(monkeypatch):
@@ -346,10 +349,15 @@ def test_shown_ids_are_those_of_each_record(monkeypatch):
     companies = [CompanyFactory.create() for _ in range(5)]
     others = CompanyFactory.create(origin_id="1", drifted=True)
     record_columns.show_link(
-        record_type("vendor"), {one.pk: (str(one.pk), f"C{one.pk}") for one in companies}
+        record_type("vendor"),
+        {company.pk: (str(company.pk), f"C{company.pk}") for company in companies},
     )
-    for one in companies:
-        one.refresh_from_db()
-        assert (one.origin_id, one.origin_code, one.drifted) == (str(one.pk), f"C{one.pk}", False)
+    for company in companies:
+        company.refresh_from_db()
+        assert (company.origin_id, company.origin_code, company.drifted) == (
+            str(company.pk),
+            f"C{company.pk}",
+            False,
+        )
     others.refresh_from_db()
     assert (others.origin_id, others.drifted) == ("1", True)

@@ -17,7 +17,7 @@ from erp_integrations.workflow.payloads.commands import Claim
 from erpbridge.clock.measured import STEP
 
 ANY, NEVER = "any", None
-# What an earlier try, or an earlier hand-over, has left behind.
+# Values of an earlier try or an earlier handover.
 OLD = {
     "looks": 3,
     "attempts": 2,
@@ -101,12 +101,12 @@ def wait(value: Any, began: Any) -> float | None:
 
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_what_an_answer_leaves_in_the_item(connection, claims, answer):
-    outcome, (state, attempts, looks, told, again, look, settled, became) = ANSWERS[answer]
+    outcome, (state, attempts, looks, error_values, again, look, settled, became) = ANSWERS[answer]
     manifest = manifest_of(connection)
     settle.settle(connection, manifest, [settle.Answer(claims[0], outcome)])
     item, began = Item.objects.get(), now()
     assert (item.state, item.attempts, item.looks) == (state, attempts, looks)
-    assert (item.error_class, item.error_field, item.error_text, item.error_advice) == told
+    assert (item.error_class, item.error_field, item.error_text, item.error_advice) == error_values
     assert item.lease_until is None
     assert wait(item.not_before, began) == (backoff.back_off(3) if again == "back off" else again)
     assert wait(item.check_after, began) == (manifest.settles_within if look == "settles" else look)
@@ -167,9 +167,9 @@ def test_last_of_the_tries_is_the_eighth(connection, accepted_item):
 
 
 def test_answer_without_words_of_its_own_is_kept_by_its_error(connection, claims):
-    told = ErpError(E.INVALID, Effect.NOT_APPLIED, "n" * (settle.EXCERPT + 1))
+    refusal = ErpError(E.INVALID, Effect.NOT_APPLIED, "n" * (settle.EXCERPT + 1))
     settle.settle(
-        connection, manifest_of(connection), [settle.Answer(claims[0], Outcome(error=told))]
+        connection, manifest_of(connection), [settle.Answer(claims[0], Outcome(error=refusal))]
     )
     assert Attempt.objects.get().answer_excerpt == "n" * settle.EXCERPT
 

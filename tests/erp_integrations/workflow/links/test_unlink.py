@@ -1,4 +1,4 @@
-"""What is linked is listed as synced, whichever way it came; what is unlinked says so at once."""
+"""Linked records are listed as synced, however they were linked; unlinked ones show it at once."""
 
 from __future__ import annotations
 
@@ -194,20 +194,20 @@ def test_the_synced_list_is_searched_sorted_and_of_the_project_in_a_project(
     )
     names = ["Birch", "Alder", "Cedar"]
     companies = [CompanyFactory.create(account=account, name=name) for name in names]
-    assert send("vendor", [one.pk for one in companies], access=access_of(ada)).done == 3
+    assert send("vendor", [company.pk for company in companies], access=access_of(ada)).done == 3
     steps.decide(Item.objects.all(), access_of(pat))
     steps.export(connection)
     Item.objects.filter(label="Cedar").update(project=project)
     client = client_of(ada)
     url = reverse("erp:companies", args=[account.pk])
 
-    def shown(**query):
+    def listed_names(**query):
         page = client.get(url, {"status": "synced", **query})
         return [str(row["link"]) for row in page.context["rows"]]
 
-    assert shown(sort="name") == ["Alder", "Birch", "Cedar"]
-    assert shown(q="alder0") == ["Alder"]
-    assert shown(q="ceda") == ["Cedar"]
+    assert listed_names(sort="name") == ["Alder", "Birch", "Cedar"]
+    assert listed_names(q="alder0") == ["Alder"]
+    assert listed_names(q="ceda") == ["Cedar"]
     in_project = client.get(
         reverse("erp:project_companies", args=[account.pk, project.pk]), {"status": "synced"}
     )

@@ -84,19 +84,19 @@ def test_writing_a_written_code_again_changes_nothing(path, form):
 
 @given(PATHS, FORMS)
 def test_exactly_what_breaks_a_rule_is_refused(path, form):
-    rules = [one.rule for one in problems(path, form)]
+    rules = [problem.rule for problem in problems(path, form)]
     sent = tiers(path, form)
     assert ("tiers" in rules) == (form.most_tiers is not None and len(path) > form.most_tiers)
-    wrong = [one for one in sent if not (one.isascii() and one.isdigit())]
+    wrong = [tier for tier in sent if not (tier.isascii() and tier.isdigit())]
     assert rules.count("numeric") == (len(wrong) if form.numeric_only else 0)
     lengths = zip(sent, form.section_lengths, strict=False)
-    assert rules.count("section_length") == sum(len(one) != most for one, most in lengths)
+    assert rules.count("section_length") == sum(len(tier) != most for tier, most in lengths)
 
 
 def test_settings_left_alone_ask_for_the_form_that_changes_nothing():
     assert code_settings.code_format({}) == CodeFormat(most_tiers=10)
     assert code_settings.problems({}) == []
-    defaults = {one.name: one.default for one in code_settings.SETTINGS}
+    defaults = {setting.name: setting.default for setting in code_settings.SETTINGS}
     assert code_settings.code_format(defaults) == CodeFormat(most_tiers=10)
     assert code_settings.problems(defaults) == []
 
@@ -119,6 +119,6 @@ def test_settings_ask_for_a_form():
 )  # fmt: skip
 def test_a_wrong_setting_is_named_and_counts_as_its_default(name, wrong):
     (problem,) = code_settings.problems({name: wrong})
-    labels = {one.name: one.label for one in code_settings.SETTINGS}
+    labels = {setting.name: setting.label for setting in code_settings.SETTINGS}
     assert problem.startswith(f"{labels[name]}:")
     assert code_settings.code_format({name: wrong}) == code_settings.code_format({})

@@ -52,7 +52,10 @@ def test_the_approver_reads_what_was_changed_field_by_field(
     values = {"city": "Easton", "name": "Quarry & Daughters"}
     company_services.edit(company, values=values, seen=company.revision, by=ada)
     page = item_page(client_of(pat), again(company, access_of(ada)))
-    changes = {one["label"]: (one["old"], one["new"]) for one in page.context["rejection"].changes}
+    changes = {
+        change["label"]: (change["old"], change["new"])
+        for change in page.context["rejection"].changes
+    }
     assert changes == {
         "Name": ("Quarry & Sons, LLC", "Quarry & Daughters"),
         "City": ("", "Easton"),

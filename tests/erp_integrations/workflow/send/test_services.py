@@ -1,4 +1,4 @@
-"""Send and retrieve: what is refused and why, and who was first."""
+"""Send and retrieve: what is refused and why, and which of two clicks is carried out."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def test_every_reason_is_given_at_once(connection, account, ada, access_of):
         is_active=False,
     )
     done = send("vendor", [wrong.pk], access=access_of(ada))
-    found = {(one.field, one.rule) for one in done.refused[0].problems}
-    assert found == {
+    problems = {(problem.field, problem.rule) for problem in done.refused[0].problems}
+    assert problems == {
         ("name", "max_length"),
         ("city", "max_length"),
         ("entity_id", "format"),
@@ -88,7 +88,7 @@ def test_a_tax_id_that_would_not_arrive_is_said_before_sending(
 def test_good_rows_of_a_click_go_although_others_are_refused(connection, account, ada, access_of):
     good = CompanyFactory.create_batch(3, account=account)
     bad = CompanyFactory.create_batch(2, account=account, name="B" * 31)
-    done = send("vendor", [one.pk for one in [*good, *bad]], access=access_of(ada))
+    done = send("vendor", [company.pk for company in [*good, *bad]], access=access_of(ada))
     assert (done.done, len(done.refused)) == (3, 2)
     click = Request.objects.get(pk=done.request_id)
     assert (click.verb, click.done, len(click.refused)) == ("send", 3, 2)
@@ -99,9 +99,9 @@ def test_good_rows_of_a_click_go_although_others_are_refused(connection, account
 def test_button_shows_the_reasons_that_the_click_would_give(connection, account, ada, access_of):
     wrong = CompanyFactory.create(account=account, name="N" * 31)
     access = access_of(ada)
-    shown = button("vendor", access, wrong)
-    assert not shown.enabled
-    assert shown.reasons == send("vendor", [wrong.pk], access=access).refused[0].problems
+    send_button = button("vendor", access, wrong)
+    assert not send_button.enabled
+    assert send_button.reasons == send("vendor", [wrong.pk], access=access).refused[0].problems
 
 
 def test_second_sender_is_told_who_sent_it_first(
@@ -123,8 +123,8 @@ def test_stale_page_cannot_send(connection, company, ada, access_of):
 
 def test_sent_company_is_locked_and_says_who_locked_it(connection, company, sent_item, ada):
     company.refresh_from_db()
-    held = lock("vendor", company)
-    assert held.sent_by == "Ada Admin"
+    sent_lock = lock("vendor", company)
+    assert sent_lock.sent_by == "Ada Admin"
     assert badge(company).label == "Waiting for accounting"
     with pytest.raises(EditRefused):
         directory.edit(company, values={"name": "Other"}, seen=company.revision, by=ada)
@@ -227,8 +227,8 @@ def test_synced_company_whose_update_was_rejected_stays_green_and_says_so(
     item = steps.update_item(synced_company, access_of(ada), "Quarry, Inc.")
     transitions.move("reject", Item.objects.filter(pk=item.pk), by=ada)
     synced_company.refresh_from_db()
-    shown = badge(synced_company)
-    assert (shown.key, shown.label, shown.color) == (
+    update_badge = badge(synced_company)
+    assert (update_badge.key, update_badge.label, update_badge.color) == (
         "rejected",
         "Synced, update rejected",
         "green",
@@ -240,19 +240,19 @@ def test_six_hundred_firms_are_sent_in_one_click_and_each_refusal_says_why(
     connection, account, project, ada, pat, access_of
 ):
     """As with a state's register: the long names are refused, the rest arrives once each."""
-    found = firms(600)
+    register = firms(600)
     rows = [
-        Company(name=one["name"], city=one["city"], zip=one["zip"], address=one["address"])
-        for one in found
+        Company(name=firm["name"], city=firm["city"], zip=firm["zip"], address=firm["address"])
+        for firm in register
     ]
     stored = directory.create_many(rows, account=account, project=project, by=ada)
-    too_long = {one.pk for one in stored if len(one.name) > 30}
+    too_long = {company.pk for company in stored if len(company.name) > 30}
     assert 100 < len(too_long) < 300
 
-    sent = send("vendor", [one.pk for one in stored], access=access_of(ada, project))
+    sent = send("vendor", [company.pk for company in stored], access=access_of(ada, project))
 
-    assert {one.record_id for one in sent.refused} == too_long
-    assert all(p.rule == "max_length" for one in sent.refused for p in one.problems)
+    assert {refusal.record_id for refusal in sent.refused} == too_long
+    assert all(p.rule == "max_length" for refusal in sent.refused for p in refusal.problems)
     assert sent.done == 600 - len(too_long)
     done = steps.decide(Item.objects.order_by("pk"), access_of(pat))
     assert (done.done, done.refused) == (sent.done, ())
@@ -261,6 +261,6 @@ def test_six_hundred_firms_are_sent_in_one_click_and_each_refusal_says_why(
         steps.export(connection)
     ledger = steps.ledger_of(connection)
     assert ledger.count() == len(ledger.effects()) == sent.done
-    assert {one.intent for one in ledger.effects()} == {
+    assert {effect.intent for effect in ledger.effects()} == {
         str(intent) for intent in Item.objects.values_list("intent", flat=True)
     }
