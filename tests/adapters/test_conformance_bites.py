@@ -1,4 +1,4 @@
-"""The kit is worth something: an adapter that lies, doubles or leaks fails it."""
+"""An adapter that lies, writes duplicates or leaks secrets fails the conformance kit."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ KIT = AdapterConformance()
 
 
 class Doubling(SimulatorAdapter):
-    """Takes a new number where a key is taken, as an ERP without keys would."""
+    """Creates a second record when the key is taken, as an ERP without unique keys would."""
 
     def submit(self, commands):
         outcomes = list(super().submit(commands))
-        for place, one in enumerate(outcomes):
-            if one.error and one.error.cls is ErrorClass.DUPLICATE:
+        for place, outcome in enumerate(outcomes):
+            if outcome.error and outcome.error.cls is ErrorClass.DUPLICATE:
                 with self.ledger.transaction() as db:
                     db.execute("UPDATE vendor SET vendor_id = vendor_id || '-OLD'")
                 outcomes[place] = super().submit([commands[place]])[0]
@@ -40,18 +40,18 @@ class Doubling(SimulatorAdapter):
 
 
 class Lying(SimulatorAdapter):
-    """Takes silence for a refusal."""
+    """Reports no answer as a refusal."""
 
     def submit(self, commands):
-        return [self.told(one) for one in super().submit(commands)]
+        return [self.as_not_applied(outcome) for outcome in super().submit(commands)]
 
-    def told(self, outcome: Outcome) -> Outcome:
+    def as_not_applied(self, outcome: Outcome) -> Outcome:
         error = outcome.error
         return Outcome(error=replace(error, effect=Effect.NOT_APPLIED)) if error else outcome
 
 
 class Cheerful(SimulatorAdapter):
-    """Takes everything for success."""
+    """Reports everything as a success."""
 
     def submit(self, commands):
         return [Outcome(erp_id="1", erp_version="1") for _ in super().submit(commands)]
@@ -74,25 +74,25 @@ class Forgetful(SimulatorAdapter):
 
 
 class Overwriting(SimulatorAdapter):
-    """Makes an update of a create, and of a stale version a fresh one."""
+    """Updates the record on a create, and makes a stale version current."""
 
     def submit(self, commands):
-        for one in commands:
+        for command in commands:
             with self.ledger.transaction() as db:
                 db.execute(
                     "UPDATE vendor SET vendor_name = ? WHERE vendor_id = ?",
-                    (one.payload["name"][:30], one.key),
+                    (command.payload["name"][:30], command.key),
                 )
         return super().submit(commands)
 
 
 class Trimming(SimulatorAdapter):
-    """Takes a code for a number."""
+    """Treats a ZIP code as a number."""
 
     def submit(self, commands):
         plain = [
-            replace(one, payload={**one.payload, "zip": one.payload["zip"].lstrip("0")})
-            for one in commands
+            replace(command, payload={**command.payload, "zip": command.payload["zip"].lstrip("0")})
+            for command in commands
         ]
         return super().submit(plain)
 
@@ -127,7 +127,7 @@ def harness_of(adapter: type[SimulatorAdapter], folder: Path) -> SimulatorHarnes
 
 
 @pytest.mark.parametrize(
-    "adapter, case, given", FAILS, ids=lambda one: getattr(one, "__name__", None)
+    "adapter, case, given", FAILS, ids=lambda value: getattr(value, "__name__", None)
 )
 def test_a_broken_adapter_fails(adapter, case: str, given, tmp_path: Path):
     run: Callable[..., None] = getattr(KIT, case)

@@ -49,8 +49,8 @@ class SimulatorHarness(Harness):
     def holdings(self) -> Sequence[Mapping[str, Any]]:
         key = TABLES[self.entity].key
         return [
-            {"erp_id": str(one["id"]), "key": one[key], **one}
-            for one in self.sql(f"SELECT * FROM {self.entity}")
+            {"erp_id": str(row["id"]), "key": row[key], **row}
+            for row in self.sql(f"SELECT * FROM {self.entity}")
         ]
 
     def sql(self, statement: str) -> list[dict[str, Any]]:
@@ -109,7 +109,7 @@ class SimulatorHarness(Harness):
 
     @contextmanager
     def being_slow(self) -> Iterator[None]:
-        """By a clock on which every look is half a minute later than the one before."""
+        """By a clock that advances half a minute with every reading."""
         looks = iter(range(1_000))
         self.clock = lambda: time.time() + 30 * next(looks)
         yield
@@ -120,14 +120,14 @@ class SimulatorHarness(Harness):
 
 
 class QueuedHarness(SimulatorHarness):
-    """The ledger works its queue off when the kit lets it settle."""
+    """The ledger works through its queue when the kit lets it settle."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, delivery="queued")
 
 
 class PolledHarness(SimulatorHarness):
-    """The ledger's agent asks; it can lose its way home, its password or its mind."""
+    """The ledger's agent asks; it can lose the connection, use a wrong password or send garbage."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, delivery="polled")
@@ -176,7 +176,7 @@ class PolledHarness(SimulatorHarness):
 
 
 class FileHarness(SimulatorHarness):
-    """A person imports the file, some time, and brings the result back, if at all."""
+    """A person imports the file at some time, and may bring the result back."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, delivery="file")

@@ -21,11 +21,11 @@ print(found.manifest({}).label, found.__module__)
 
 
 def run(*command: str | Path, at: Path, path: Path | None = None) -> str:
-    places = [str(one) for one in (path, ROOT) if one]
+    places = [str(place) for place in (path, ROOT) if place]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
     environment.pop("DJANGO_SETTINGS_MODULE", None)
     done = subprocess.run(
-        [str(one) for one in command],
+        [str(part) for part in command],
         cwd=at,
         env=environment,
         capture_output=True,

@@ -1,4 +1,4 @@
-"""Adapters are found through entry points, and what is wrong with one is said."""
+"""Adapters are found through entry points, and the problem of a wrong one is reported."""
 
 from __future__ import annotations
 

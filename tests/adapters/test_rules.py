@@ -1,4 +1,4 @@
-"""Every kind of rule, met and broken, and what the person is told."""
+"""Every kind of rule, met and broken, and its message."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def broken(kind: str, value: object, limit: object = None, message: str = "") ->
         ("max_line_length", 4, ["abcd\nefgh", "abcd\r\nefgh\r\n"]),
         ("max_length_decimal", 2, ["1.25", "1000"]),
         ("max_length_units", 3, ["999.12345", "-123"]),
-        # What is not a number has no digits to count: that is the business of "numeric".
+        # A text that is not a number has no digits to count; "numeric" refuses it.
         ("max_length_decimal", 0, ["abc"]),
         ("max_length_units", 0, ["abc"]),
         ("format", r"[0-9]{5}", ["21201"]),
@@ -128,8 +128,8 @@ def test_all_problems_come_at_once_in_the_order_of_the_manifest():
     manifest = entity(
         Rule("max_length", "name", 3), Rule("charset", "name", "A-Z"), Rule("case", "name", "upper")
     )
-    found = problems(manifest, {"name": "acme"})
-    assert [one.rule for one in found] == ["max_length", "charset", "case"]
+    broken_rules = problems(manifest, {"name": "acme"})
+    assert [problem.rule for problem in broken_rules] == ["max_length", "charset", "case"]
 
 
 @pytest.mark.parametrize("kind", sorted(set(CHECKS) - {"present"}))
@@ -155,27 +155,27 @@ def test_saving_runs_the_save_rules_only_and_exporting_runs_both():
     )
     manifest = entity(*rules, asked=(AcceptanceField("name", "Terms", rules=rules),))
     long = {"name": "abc"}
-    assert [one.limit for one in problems(manifest, long, phase="save")] == ["1"]
-    assert [one.limit for one in problems(manifest, long)] == ["2", "1"]
+    assert [problem.limit for problem in problems(manifest, long, phase="save")] == ["1"]
+    assert [problem.limit for problem in problems(manifest, long)] == ["2", "1"]
     # The approver's values too.
-    assert [one.limit for one in problems(manifest, {}, long, phase="save")] == ["1"]
-    assert [one.limit for one in problems(manifest, {}, long)] == ["2", "1"]
+    assert [problem.limit for problem in problems(manifest, {}, long, phase="save")] == ["1"]
+    assert [problem.limit for problem in problems(manifest, {}, long)] == ["2", "1"]
 
 
 def test_a_value_that_is_required_and_blank_is_missed_whatever_else_is_asked_of_it():
     manifest = entity(Rule("max_length", "name", 3), Rule("present", "name"))
-    assert [one.rule for one in problems(manifest, {"name": " "})] == ["present"]
+    assert [problem.rule for problem in problems(manifest, {"name": " "})] == ["present"]
 
 
 def test_a_value_that_is_required_by_a_rule_of_its_own_is_missed_once():
     own = Rule("present", "terms", message="Terms are agreed with every vendor.")
     manifest = entity(asked=(AcceptanceField("terms", "Terms", rules=(own,)),))
-    assert [one.message for one in problems(manifest, {}, {})] == [own.message]
+    assert [problem.message for problem in problems(manifest, {}, {})] == [own.message]
 
 
 def test_a_rule_from_the_future_blocks_instead_of_being_passed_over():
-    (found,) = broken("palindrome", "Acme")
-    assert "does not know" in found.message
+    (problem,) = broken("palindrome", "Acme")
+    assert "does not know" in problem.message
 
 
 ASKED = (
@@ -188,17 +188,18 @@ ASKED = (
 def test_the_approvers_values_are_checked_only_when_they_are_given():
     manifest = entity(asked=ASKED)
     assert problems(manifest, {}) == []
-    assert [one.message for one in problems(manifest, {}, {})] == [
+    assert [problem.message for problem in problems(manifest, {}, {})] == [
         "Vendor type is required.",
         "Vendor ID is required.",
     ]
     given = {"vendor_type": "SUB", "vendor_id": "ACME", "terms": "net"}
-    assert [one.field for one in problems(manifest, {}, given)] == ["vendor_id", "terms"]
+    assert [problem.field for problem in problems(manifest, {}, given)] == ["vendor_id", "terms"]
 
 
 def test_the_erp_key_can_go_by_the_name_the_account_gives_it():
     messages = [
-        one.message for one in problems(entity(asked=ASKED), {}, {}, id_label="Sage vendor no.")
+        problem.message
+        for problem in problems(entity(asked=ASKED), {}, {}, id_label="Sage vendor no.")
     ]
     assert messages == ["Vendor type is required.", "Sage vendor no. is required."]
 
@@ -214,4 +215,4 @@ LIMITS = {"format": "[a-z]+", "charset": "A-Z", "case": "upper", "disallow_divis
 @given(value=anything)
 def test_no_value_makes_a_rule_raise(value: object):
     rules = tuple(Rule(kind, "name", LIMITS.get(kind, 3)) for kind in CHECKS)
-    assert all("Name" in one.message for one in problems(entity(*rules), {"name": value}))
+    assert all("Name" in problem.message for problem in problems(entity(*rules), {"name": value}))

@@ -27,7 +27,7 @@ from tests.adapters.conftest import Make, create, update
 VENDOR = SimulatorAdapter.manifest({}).entities["vendor"]
 
 
-def found(simulator: SimulatorAdapter, key: str = "ACME") -> Found:
+def find_vendor(simulator: SimulatorAdapter, key: str = "ACME") -> Found:
     vendor = simulator.find("vendor", key)
     assert isinstance(vendor, Found)
     return vendor
@@ -45,7 +45,7 @@ def test_a_created_vendor_is_found_whatever_the_case_of_its_id(simulator):
     assert outcome.error is None
     assert (outcome.erp_code, outcome.erp_version) == ("ACME", "1")
     for key in ("ACME", "acme", " Acme "):
-        assert found(simulator, key).erp_id == outcome.erp_id
+        assert find_vendor(simulator, key).erp_id == outcome.erp_id
     assert simulator.find("vendor", "ACM") is None
 
 
@@ -60,12 +60,12 @@ def test_the_preview_is_what_is_written_and_what_is_found(simulator):
     )
     wire = simulator.preview(command)
     simulator.submit([command])
-    data = found(simulator).data
-    assert {one.source: one.value for one in wire.fields} == {
+    data = find_vendor(simulator).data
+    assert {field.source: field.value for field in wire.fields} == {
         name: value for name, value in data.items() if name != "entity_type"
     }
-    assert {one.erp_name: one.value for one in wire.fields} == json.loads(wire.text)["vendor"]
-    assert [one.message for one in simulator.ledger.effects()] == [wire.text]
+    assert {field.erp_name: field.value for field in wire.fields} == json.loads(wire.text)["vendor"]
+    assert [effect.message for effect in simulator.ledger.effects()] == [wire.text]
     assert data["trade_name"] == "Ácme & Søns “Beton”, 東京"
     assert (data["zip"], data["website"], data["vendor_type"]) == ("21601", "", "SUB")
     assert (data["entity_type"], data["entity_id"]) == ("ein", "91-1144442")
@@ -73,9 +73,9 @@ def test_the_preview_is_what_is_written_and_what_is_found(simulator):
 
 
 def test_the_preview_has_every_field_of_the_manifest_and_the_approvers_values(simulator):
-    sources = [one.source for one in simulator.preview(create()).fields]
-    asked = [one.name for one in VENDOR.acceptance_fields]
-    assert sources == [one.name for one in VENDOR.fields] + asked
+    sources = [field.source for field in simulator.preview(create()).fields]
+    asked = [field.name for field in VENDOR.acceptance_fields]
+    assert sources == [field.name for field in VENDOR.fields] + asked
 
 
 @pytest.mark.parametrize("typed", ["91-1144442", "91 1144442", "911144442", " 91 - 1144442 "])
@@ -83,7 +83,7 @@ def test_an_ein_is_recognized_however_it_is_spaced_and_sent_as_the_irs_writes_it
     command = create(entity_type="ein", entity_id=typed)
     assert simulator.validate(command) == []
     assert simulator.submit([command])[0].error is None
-    assert found(simulator).data["entity_id"] == "91-1144442"
+    assert find_vendor(simulator).data["entity_id"] == "91-1144442"
 
 
 def test_a_number_of_another_kind_than_ein_is_said_before_sending_and_not_sent(simulator):
@@ -92,7 +92,7 @@ def test_a_number_of_another_kind_than_ein_is_said_before_sending_and_not_sent(s
     assert (problem.field, problem.rule) == ("entity_id", "kind")
     assert "SSN 000-00-0000 would not arrive: Simulator ERP keeps US" in problem.message
     assert simulator.submit([command])[0].error is None
-    assert found(simulator).data["entity_id"] == ""
+    assert find_vendor(simulator).data["entity_id"] == ""
 
 
 @pytest.mark.parametrize("number", ["99-12", "911-14-4442", "07-1144442", "none"])
@@ -109,22 +109,22 @@ def test_a_wrong_ein_is_refused_before_sending_and_by_the_ledger(simulator, numb
 
 def test_a_second_vendor_with_an_id_is_refused_and_the_first_stays_as_it_was(simulator):
     simulator.submit([create("ACME")])
-    before = found(simulator)
+    before = find_vendor(simulator)
     refusal = error(simulator, create("acme", intent="another", name="Acme Plumbing"))
     assert (refusal.cls, refusal.effect) == (ErrorClass.DUPLICATE, Effect.NOT_APPLIED)
     assert refusal.field == "vendor_id"
     assert "ACME already exists" in refusal.message
-    assert found(simulator) == before
+    assert find_vendor(simulator) == before
 
 
-@pytest.mark.parametrize("field", [one for one in VENDOR.fields if one.name != "entity_id"])
+@pytest.mark.parametrize("field", [field for field in VENDOR.fields if field.name != "entity_id"])
 def test_the_ledger_itself_refuses_what_is_longer_than_the_manifest_says(simulator, field):
     limit = VENDOR.max_length(field.name)
     assert limit == VENDORS.limits[field.erp_name]
     longest = create("FITS", **{field.name: "é" * limit})
     too_long = create("OVER", **{field.name: "é" * (limit + 1)})
     assert problems(VENDOR, longest.payload) == []
-    assert [one.field for one in problems(VENDOR, too_long.payload)] == [field.name]
+    assert [problem.field for problem in problems(VENDOR, too_long.payload)] == [field.name]
     assert simulator.submit([longest])[0].error is None
     refusal = error(simulator, too_long)
     assert (refusal.cls, refusal.field) == (ErrorClass.INVALID, field.name)
@@ -166,9 +166,9 @@ def test_the_ledger_refuses_a_bad_command_and_writes_nothing(simulator, change, 
 
 def test_a_batch_takes_the_good_and_refuses_the_bad_in_order(simulator):
     outcomes = simulator.submit([create("A"), create("B", name="x" * 31), create("C")])
-    assert [one.erp_code for one in outcomes] == ["A", "", "C"]
+    assert [outcome.erp_code for outcome in outcomes] == ["A", "", "C"]
     assert outcomes[1].error.field == "name"
-    assert [one.erp_code for one in simulator.pull("vendor").records] == ["A", "C"]
+    assert [record.erp_code for record in simulator.pull("vendor").records] == ["A", "C"]
 
 
 def test_no_commands_are_no_outcomes(simulator):
@@ -179,7 +179,7 @@ def test_the_same_intent_again_answers_the_same_and_writes_nothing(simulator):
     first, again, third = (simulator.submit([create()])[0] for _ in range(3))
     assert first.erp_id
     assert first == again == third
-    assert [one.intent for one in simulator.ledger.effects()] == ["intent-ACME"]
+    assert [effect.intent for effect in simulator.ledger.effects()] == ["intent-ACME"]
 
 
 def test_an_intent_cannot_be_used_for_something_else(simulator):
@@ -194,10 +194,10 @@ def test_an_update_changes_the_vendor_and_its_version(simulator):
     command = update(made.erp_id, made.erp_version, city="Bath")
     (changed,) = simulator.submit([command])
     assert (changed.erp_id, changed.erp_version) == (made.erp_id, "2")
-    data = found(simulator).data
+    data = find_vendor(simulator).data
     assert (data["name"], data["city"], data["vendor_type"]) == ("Acme Concrete", "Bath", "SUB")
     assert simulator.submit([command]) == [changed]
-    assert found(simulator).erp_version == "2"
+    assert find_vendor(simulator).erp_version == "2"
 
 
 @pytest.mark.parametrize("stale", ["", "0", "2", "x"])
@@ -205,7 +205,7 @@ def test_an_update_of_another_version_is_a_conflict(simulator, stale):
     (made,) = simulator.submit([create()])
     refusal = error(simulator, update(made.erp_id, stale))
     assert (refusal.cls, refusal.effect) == (ErrorClass.CONFLICT, Effect.NOT_APPLIED)
-    assert found(simulator).data["name"] == "ACME Concrete"
+    assert find_vendor(simulator).data["name"] == "ACME Concrete"
 
 
 @pytest.mark.parametrize("nobody", ["", "99", "nonsense", "9" * 30])
@@ -227,8 +227,8 @@ def test_eight_threads_creating_one_vendor_make_one(make: Make):
     with ThreadPoolExecutor(8) as threads:
         outcomes = list(threads.map(lambda pair: pair[0].submit([pair[1]])[0],
                                     zip(adapters, commands, strict=True)))  # fmt: skip
-    assert sorted(one.erp_code for one in outcomes) == [""] * 7 + ["ACME"]
-    refusals = {(one.error.cls, one.error.effect) for one in outcomes if one.error}
+    assert sorted(outcome.erp_code for outcome in outcomes) == [""] * 7 + ["ACME"]
+    refusals = {(outcome.error.cls, outcome.error.effect) for outcome in outcomes if outcome.error}
     assert refusals == {(ErrorClass.DUPLICATE, Effect.NOT_APPLIED)}
     assert len(make().pull("vendor").records) == 1
     assert len(make().ledger.effects()) == 1
@@ -237,8 +237,8 @@ def test_eight_threads_creating_one_vendor_make_one(make: Make):
 def test_eight_threads_with_one_intent_get_the_same_answer(make: Make):
     adapters = [make() for _ in range(8)]
     with ThreadPoolExecutor(8) as threads:
-        outcomes = list(threads.map(lambda one: one.submit([create()])[0], adapters))
-    assert {one.erp_id for one in outcomes} == {"1"}
+        outcomes = list(threads.map(lambda adapter: adapter.submit([create()])[0], adapters))
+    assert {outcome.erp_id for outcome in outcomes} == {"1"}
     assert len(make().ledger.effects()) == 1
 
 
@@ -292,7 +292,7 @@ def test_a_killed_process_leaves_what_was_applied(tmp_path: Path, make: Make):
     worker.communicate(timeout=60)
     assert answered == ["V0\n", "V1\n", "V2\n"]
     for number in range(3):
-        assert found(make(), f"V{number}").erp_version == "1"
+        assert find_vendor(make(), f"V{number}").erp_version == "1"
     assert make().check().ok
 
 
@@ -309,7 +309,7 @@ def test_pulling_gives_every_vendor_once_in_pages(simulator):
     pages = [simulator.pull("vendor")]
     while pages[-1].cursor:
         pages.append(simulator.pull("vendor", pages[-1].cursor))
-    assert [len(one.records) for one in pages] == [100, 100, 5]
+    assert [len(page.records) for page in pages] == [100, 100, 5]
     codes = [record.erp_code for page in pages for record in page.records]
     assert codes == [f"V{number}" for number in range(205)]
 
@@ -322,7 +322,7 @@ def test_a_full_last_page_is_the_last(simulator):
 
 def test_vendor_types_are_the_ledgers(simulator):
     assert "vendor_type" in simulator.choice_kinds()
-    offered = {one.code: one.label for one in simulator.choices("vendor_type")}
+    offered = {choice.code: choice.label for choice in simulator.choices("vendor_type")}
     assert offered == VENDOR_TYPES
     assert len(offered) == 5
     for code in offered:
@@ -360,7 +360,9 @@ def test_the_check_tells_what_it_reached(simulator):
     ],
 )
 def test_a_wrong_setting_is_named_by_the_check(make: Make, tmp_path: Path, setting, wrong):
-    label = {one.name: one.label for one in SimulatorAdapter.manifest({}).settings}[setting]
+    label = {setting.name: setting.label for setting in SimulatorAdapter.manifest({}).settings}[
+        setting
+    ]
     (problem,) = make(**{setting: wrong}).check().problems
     assert problem.startswith(f"{label}:")
     assert list(tmp_path.iterdir()) == []

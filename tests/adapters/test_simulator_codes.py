@@ -1,4 +1,4 @@
-"""The simulator keeps cost codes as a tree, with their accounts, whichever way they come."""
+"""The simulator keeps cost codes as a tree, with their accounts, in every delivery."""
 
 from __future__ import annotations
 
@@ -87,9 +87,9 @@ def refused(simulator: SimulatorAdapter, command: Command) -> tuple[ErrorClass, 
 
 def tree(ledger: Ledger) -> dict[str, str]:
     """Code -> the code above it."""
-    held = ledger.cost_codes()
-    codes = {str(one.id): one.key for one in held}
-    return {one.key: codes.get(one.values["parent"], "") for one in held}
+    erp_codes = ledger.cost_codes()
+    codes = {str(erp_code.id): erp_code.key for erp_code in erp_codes}
+    return {erp_code.key: codes.get(erp_code.values["parent"], "") for erp_code in erp_codes}
 
 
 def test_a_tree_of_codes_is_kept_as_a_tree_with_its_accounts(simulator):
@@ -97,9 +97,9 @@ def test_a_tree_of_codes_is_kept_as_a_tree_with_its_accounts(simulator):
     group = done(simulator, code("03", "300", parent=division.erp_id, is_group=True))
     done(simulator, code("03", "300", "10", parent=group.erp_id))
     assert tree(simulator.ledger) == {"03": "", "03-300": "03", "03-300-10": "03-300"}
-    held = simulator.ledger.cost_code("03-300")
-    assert held is not None
-    assert dict(held.values) == {
+    erp_code = simulator.ledger.cost_code("03-300")
+    assert erp_code is not None
+    assert dict(erp_code.values) == {
         "code": "03-300",
         "name": "Work 03-300",
         "kind": "group",
@@ -107,7 +107,7 @@ def test_a_tree_of_codes_is_kept_as_a_tree_with_its_accounts(simulator):
         "income_account": "4000",
         "expense_account": "5020",
     }
-    assert [(one.entity, one.key) for one in simulator.ledger.effects()] == [
+    assert [(effect.entity, effect.key) for effect in simulator.ledger.effects()] == [
         ("cost_code", key) for key in ("03", "03-300", "03-300-10")
     ]
 
@@ -116,15 +116,15 @@ def test_what_is_found_is_what_was_previewed_and_written(simulator):
     command = code("03", is_group=True)
     wire = simulator.preview(command)
     done(simulator, command)
-    found = simulator.find("cost_code", " 03 ")
-    assert isinstance(found, Found)
-    assert {one.source: found.data[one.source] for one in wire.fields} == {
-        one.source: one.value for one in wire.fields
+    erp_record = simulator.find("cost_code", " 03 ")
+    assert isinstance(erp_record, Found)
+    assert {field.source: erp_record.data[field.source] for field in wire.fields} == {
+        field.source: field.value for field in wire.fields
     }
-    assert found.data["is_group"] is True
-    assert [one.message for one in simulator.ledger.effects()] == [wire.text]
+    assert erp_record.data["is_group"] is True
+    assert [effect.message for effect in simulator.ledger.effects()] == [wire.text]
     assert simulator.find("cost_code", "3") is None
-    assert simulator.pull("cost_code").records == (found,)
+    assert simulator.pull("cost_code").records == (erp_record,)
     assert simulator.pull("vendor").records == ()
 
 
@@ -161,28 +161,28 @@ def test_the_ledger_refuses_what_is_longer_than_the_manifest_says(simulator, fie
     assert CODE.max_length(field) == limit
     done(simulator, code("03", **{field: "x" * limit}))
     too_long = code("04", **{field: "x" * (limit + 1)})
-    assert [one.field for one in problems(CODE, too_long.payload)] == [field]
+    assert [problem.field for problem in problems(CODE, too_long.payload)] == [field]
     assert refused(simulator, too_long) == (ErrorClass.INVALID, field)
 
 
 @pytest.mark.parametrize("wrong", ["03&1", "é", "03\n", "03,1"])
 def test_characters_that_the_ledger_refuses_are_named_before(simulator, wrong):
     command = code(wrong)
-    assert [one.rule for one in problems(CODE, command.payload)] == ["charset"]
+    assert [problem.rule for problem in problems(CODE, command.payload)] == ["charset"]
     assert refused(simulator, command) == (ErrorClass.INVALID, "full_code")
 
 
 def test_the_expense_account_is_optional(simulator):
     done(simulator, replace(code("03"), acceptance={"income_account": "4010"}))
-    held = simulator.ledger.cost_code("03")
-    assert (held.values["income_account"], held.values["expense_account"]) == ("4010", "")
+    erp_code = simulator.ledger.cost_code("03")
+    assert (erp_code.values["income_account"], erp_code.values["expense_account"]) == ("4010", "")
 
 
 def test_gl_accounts_are_the_ledgers(simulator):
-    offered = {one.code: one.label for one in simulator.choices("gl_account")}
+    offered = {choice.code: choice.label for choice in simulator.choices("gl_account")}
     assert offered == GL_ACCOUNTS
     assert len(offered) == 25
-    assert {one.choices for one in CODE.acceptance_fields} <= set(simulator.choice_kinds())
+    assert {field.choices for field in CODE.acceptance_fields} <= set(simulator.choice_kinds())
 
 
 def test_an_update_keeps_place_and_accounts_that_it_does_not_name(simulator):
@@ -191,10 +191,10 @@ def test_an_update_keeps_place_and_accounts_that_it_does_not_name(simulator):
     made = done(simulator, command)
     values = {**command.payload, "description": "Changed", "full_code": "03-301"}
     done(simulator, changed(command, made, payload=values, acceptance={}))
-    held = simulator.ledger.cost_code("03-301")
-    assert held.version == 2
-    assert (held.values["name"], held.values["parent"]) == ("Changed", division.erp_id)
-    assert held.values["income_account"] == "4000"
+    erp_code = simulator.ledger.cost_code("03-301")
+    assert erp_code.version == 2
+    assert (erp_code.values["name"], erp_code.values["parent"]) == ("Changed", division.erp_id)
+    assert erp_code.values["income_account"] == "4000"
     assert simulator.ledger.cost_code("03-300") is None
 
 
@@ -239,7 +239,7 @@ def test_in_every_delivery_a_tree_arrives_and_an_orphan_does_not(tmp_path: Path,
         [code("03", "1", parent=top.erp_id), code("03", "2"), code("03", "3", parent="99")],
     )
     assert below.error is None
-    assert {(one.error.cls, one.error.field) for one in (orphan, stray)} == {
+    assert {(outcome.error.cls, outcome.error.field) for outcome in (orphan, stray)} == {
         (ErrorClass.MISSING_REF, "parent")
     }
     assert tree(erp.adapter().ledger) == {"03": "", "03-1": "03"}
@@ -247,9 +247,9 @@ def test_in_every_delivery_a_tree_arrives_and_an_orphan_does_not(tmp_path: Path,
     update = changed(command, below, payload={**command.payload, "description": "Formwork"})
     (outcome,) = deliver(erp, [replace(update, acceptance={})])
     assert outcome.error is None
-    held = erp.adapter().ledger.cost_code("03-1")
-    assert (held.values["name"], held.values["income_account"]) == ("Formwork", "4000")
-    assert held.values["parent"] == top.erp_id
+    erp_code = erp.adapter().ledger.cost_code("03-1")
+    assert (erp_code.values["name"], erp_code.values["income_account"]) == ("Formwork", "4000")
+    assert erp_code.values["parent"] == top.erp_id
 
 
 def test_the_file_of_codes_is_named_and_safe(simulator):
@@ -302,7 +302,7 @@ def test_a_ledger_of_an_earlier_version_keeps_its_vendors_and_what_was_done(make
     db.commit()
     db.close()
     assert simulator.submit([command])[0].erp_code == "ACME"
-    assert [(one.intent, one.key) for one in simulator.ledger.effects()] == [
+    assert [(effect.intent, effect.key) for effect in simulator.ledger.effects()] == [
         ("intent-ACME", "ACME")
     ]
     assert done(simulator, code("03")).erp_id == "1"

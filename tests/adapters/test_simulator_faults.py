@@ -1,4 +1,4 @@
-"""The simulator misbehaves when told to, and each time says as much as a client could know."""
+"""The simulator fails as it is set to, and each outcome says what a client could know."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def applied(make: Make) -> int:
 
 
 def hit(simulator, *commands) -> list[bool]:
-    return [one.error is not None for one in simulator.submit(commands)]
+    return [outcome.error is not None for outcome in simulator.submit(commands)]
 
 
 @pytest.mark.parametrize("kind, cls, effect, written", FAULTS)
@@ -49,7 +49,7 @@ def test_a_fault_set_from_outside_is_used_up_by_any_adapter(
 ):
     set_fault(tmp_path, "main", kind, times=2)
     errors = [make().submit([create()])[0].error for _ in range(3)]
-    assert [(one.cls, one.effect) for one in errors[:2]] == [(cls, effect)] * 2
+    assert [(error.cls, error.effect) for error in errors[:2]] == [(cls, effect)] * 2
     assert errors[2] is None
     assert applied(make) == 1
 
@@ -76,7 +76,7 @@ def test_a_refusal_carries_the_erps_words_and_code(make: Make):
 
 def test_a_fault_of_every_third_call_is_counted_across_adapters(make: Make):
     hits = [hit(make(fault="refuse", fault_every=3), create(f"V{n}")) for n in range(7)]
-    assert [n for n, one in enumerate(hits, 1) if one == [True]] == [3, 6]
+    assert [n for n, refused in enumerate(hits, 1) if refused == [True]] == [3, 6]
 
 
 @pytest.mark.parametrize("wanted", ["V2", "v2", "two & sons"])
@@ -149,7 +149,7 @@ def test_checking_rules_and_previewing_ask_nobody(make: Make, tmp_path: Path):
 
 def assert_answers_as_down(simulator) -> None:
     outcomes = simulator.submit([create("A"), create("B")])
-    assert [(one.error.cls, one.error.effect) for one in outcomes] == [
+    assert [(outcome.error.cls, outcome.error.effect) for outcome in outcomes] == [
         (ErrorClass.TRANSIENT, Effect.NOT_APPLIED)
     ] * 2
     assert not simulator.check().ok
@@ -176,7 +176,7 @@ def test_a_locked_ledger_is_an_erp_that_is_down_and_loses_nothing(
     other = sqlite3.connect(tmp_path / "main.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     outcomes = make().submit([create("A"), create("B")])
-    assert {(one.error.cls, one.error.effect) for one in outcomes} == {
+    assert {(outcome.error.cls, outcome.error.effect) for outcome in outcomes} == {
         (ErrorClass.TRANSIENT, Effect.NOT_APPLIED)
     }
     assert make().find("vendor", "FIRST") is not None
@@ -198,7 +198,7 @@ def test_a_ledger_that_breaks_while_saving_leaves_the_rest_unsent(
 
     monkeypatch.setattr(simulator.ledger, "post", break_at_the_second)
     outcomes = simulator.submit([create("A"), create("B"), create("C")])
-    effects = [one.error.effect if one.error else Effect.APPLIED for one in outcomes]
+    effects = [outcome.error.effect if outcome.error else Effect.APPLIED for outcome in outcomes]
     assert effects == [Effect.APPLIED, Effect.UNCERTAIN, Effect.NOT_APPLIED]
     assert make().find("vendor", "C") is None
 
@@ -208,7 +208,7 @@ def test_what_cannot_be_sent_before_the_deadline_is_not_sent(
 ):
     monkeypatch.setattr(adapter, "TIME_TO_START", -1)
     outcomes = make().submit([create("A"), create("B")])
-    assert {one.error.effect for one in outcomes} == {Effect.NOT_APPLIED}
+    assert {outcome.error.effect for outcome in outcomes} == {Effect.NOT_APPLIED}
     assert applied(make) == 0
 
 

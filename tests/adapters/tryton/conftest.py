@@ -43,7 +43,7 @@ def proxied(tryton_server: Server, erp: Erp) -> Iterator[tuple[str, Faults]]:
 
 @pytest.fixture
 def faults(proxied: tuple[str, Faults]) -> Faults:
-    """The proxy's faults, none yet."""
+    """The proxy's faults, all cleared."""
     proxied[1].set("")
     return proxied[1]
 
@@ -157,11 +157,11 @@ def party(erp: Erp, code: str) -> dict[str, Any]:
     """The one party of this code, from Tryton's own database."""
     (row,) = erp.rows(PARTY, code)
     for table, column in (("party_contact_mechanism", "value"), ("party_identifier", "code")):
-        found = erp.rows(
-            f"SELECT one.type, one.{column} AS value FROM {table} AS one"
-            " JOIN party_party ON party_party.id = one.party"
-            " WHERE party_party.code = ? AND one.active",
+        entries = erp.rows(
+            f"SELECT entry.type, entry.{column} AS value FROM {table} AS entry"
+            " JOIN party_party ON party_party.id = entry.party"
+            " WHERE party_party.code = ? AND entry.active",
             code,
         )
-        row |= {one["type"]: one["value"] for one in found}
+        row |= {entry["type"]: entry["value"] for entry in entries}
     return row

@@ -74,8 +74,8 @@ def test_a_revoked_key_stops_the_batch_and_is_never_told(erp, make, caplog):
     erp.change("UPDATE res_user_application SET state = 'cancelled' WHERE key = ?", key)
     try:
         outcomes = adapter.submit([vendor("REV002"), vendor("REV003")])
-        assert {one.error.cls for one in outcomes} == {ErrorClass.AUTH_EXPIRED}
-        assert {one.error.effect for one in outcomes} == {Effect.NOT_APPLIED}
+        assert {outcome.error.cls for outcome in outcomes} == {ErrorClass.AUTH_EXPIRED}
+        assert {outcome.error.effect for outcome in outcomes} == {Effect.NOT_APPLIED}
         with pytest.raises(AdapterError) as raised:
             adapter.find("vendor", "REV001")
         assert raised.value.error.cls is ErrorClass.AUTH_EXPIRED
@@ -107,7 +107,7 @@ def test_a_party_that_may_not_be_written_is_named(tryton_server, tmp_path):
 
 
 def test_a_wrong_company_is_named(tryton_server, tmp_path):
-    # A database of its own: Tryton remembers for a while what the user saw of the wrong company.
+    # A database of its own: Tryton caches for a while what the user saw of the wrong company.
     erp = tryton_server.erp("wrong_company")
     said = problem(adapter_for(erp, tmp_path, company=erp.facts["other_company"]))
     assert "does not work for company 2 (“Another Company”)" in said

@@ -21,7 +21,7 @@ from tests.adapters.tryton.conftest import adapter_for, cost_code, vendor
 from tests.tryton import Erp, Server
 from tests.tryton_proxy import Faults, proxy, response
 
-# One database for all cases: each has keys of its own, and sees what is new since it began.
+# One database for all cases: each has keys of its own, and reads only what is new since it began.
 CASES = count(1)
 PARTIES = """
 SELECT party.*, party.id AS erp_id, party.code AS key,
@@ -155,12 +155,12 @@ class TrytonHarness(Harness):
         return self.fault("answer", with_answer=answer, writes_only=False)
 
     def answering_garbage(self):
-        """A page that tells the request back, as debugging proxies do."""
+        """A page that repeats the request, as debugging proxies do."""
         page = f"<html>Authorization: Bearer {self.tryton.erp.facts['key']}</html>"
         return self.fault("answer", with_answer=response("200 OK", page.encode()))
 
     def failing_at_questions(self):
-        """All that is asked: what writes has to read first."""
+        """Every call fails, since a write starts with a read."""
         answer = response("500 Internal Server Error", b"<html>Internal Server Error</html>")
         return self.fault("answer", with_answer=answer, writes_only=False)
 
@@ -194,7 +194,7 @@ class VendorHarness(TrytonHarness):
         cannot("The codes of Tryton's parties are unique by a constraint of its database.")
 
     def received(self) -> Mapping[str, Any]:
-        """IDs as what they stand for, orders as what they create."""
+        """IDs as the values they refer to, "create" commands as the rows that they create."""
         sent, known = self.sent(), Known(self.tryton.erp)
         ((_, (address,)),) = sent.pop("addresses")
         country = known.code("country_country", address["country"])
@@ -206,14 +206,20 @@ class VendorHarness(TrytonHarness):
         return {
             **sent,
             **{f"addresses.{name}": value for name, value in address.items()},
-            **{f"contact_mechanisms.{one['type']}": one["value"] for one in mechanisms},
-            **{f"identifiers.{one['type']}": one["code"] for one in identifiers},
-            "categories": ",".join(str(one) for one in categories),
+            **{
+                f"contact_mechanisms.{mechanism['type']}": mechanism["value"]
+                for mechanism in mechanisms
+            },
+            **{
+                f"identifiers.{identifier['type']}": identifier["code"]
+                for identifier in identifiers
+            },
+            "categories": ",".join(str(category) for category in categories),
         }
 
 
 class CostCodeHarness(TrytonHarness):
-    """Analytic accounts, whose codes Tryton lets be as they are."""
+    """Analytic accounts, whose codes Tryton does not require to be unique."""
 
     entity = "cost_code"
     text_field = "description"
@@ -238,7 +244,7 @@ class CostCodeHarness(TrytonHarness):
         self.plant(command)
 
     def received(self) -> Mapping[str, Any]:
-        """IDs as what they stand for."""
+        """IDs as the values they refer to."""
         sent, known = self.sent(), Known(self.tryton.erp)
         top = sent["parent"] == sent["root"]
         root = known.code("analytic_account_account", sent["root"])
@@ -246,7 +252,7 @@ class CostCodeHarness(TrytonHarness):
 
 
 class OnTryton(AdapterConformance):
-    """The cases, with a Tryton in reach of :meth:`make_harness`."""
+    """The cases, with a Tryton that :meth:`make_harness` can use."""
 
     @pytest.fixture(autouse=True)
     def reach(self, tryton: Tryton) -> None:

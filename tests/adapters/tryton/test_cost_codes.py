@@ -50,10 +50,13 @@ def test_a_tree_of_three_tiers_is_read_back_as_a_tree(adapter, erp):
         ("03-30", "Cast-in-place", "view", "opened", 1, "03", "COSTCODES"),
         ("03-30-005", "Footings: 2,000 psi", "normal", "opened", 1, "03-30", "COSTCODES"),
     ]
-    found = adapter.find("cost_code", "03-30-005")
-    assert found.data["code"] == "005"
-    assert found.data["parent"] == group.erp_id
-    assert (found.data["description"], found.data["is_group"]) == ("Footings: 2,000 psi", False)
+    erp_record = adapter.find("cost_code", "03-30-005")
+    assert erp_record.data["code"] == "005"
+    assert erp_record.data["parent"] == group.erp_id
+    assert (erp_record.data["description"], erp_record.data["is_group"]) == (
+        "Footings: 2,000 psi",
+        False,
+    )
     top = adapter.find("cost_code", "03").data
     assert (top["code"], top["parent"], top["is_group"]) == ("03", "", True)
 
@@ -71,9 +74,9 @@ def test_the_preview_is_what_is_found_afterwards(adapter):
     wire = adapter.preview(command)
     done(adapter, command)
     data = adapter.find("cost_code", "05-100").data
-    written = {one.source: one.value for one in wire.fields if one.source}
+    written = {field.source: field.value for field in wire.fields if field.source}
     assert {name: data[name] for name in written} == written
-    given = {one.erp_name: one.value for one in wire.fields if not one.source}
+    given = {field.erp_name: field.value for field in wire.fields if not field.source}
     assert given["state"] == "opened"
     assert json.loads(wire.text)["parent"] == int(parent.erp_id)
 
@@ -99,7 +102,7 @@ def test_an_update_writes_only_what_differs(through_proxy, faults, erp):
     first = done(through_proxy, command)
     faults.set("")
     second = done(through_proxy, changed(first, command, description="Roofing & gutters"))
-    assert [json.loads(one) for one in faults.written()] == [{"name": "Roofing & gutters"}]
+    assert [json.loads(write) for write in faults.written()] == [{"name": "Roofing & gutters"}]
     faults.set("")
     done(through_proxy, changed(second, command, description="Roofing & gutters"))
     assert faults.written() == []
@@ -127,7 +130,7 @@ def test_two_accounts_of_one_code_are_ambiguous(adapter):
     outcome = done(adapter, cost_code("10-1", "Specialties"))
     command = cost_code("10-1", "Specialties")
     accounts = adapter.kinds["cost_code"]
-    # Somebody in accounting, for Tryton keeps no code unique.
+    # As somebody in accounting can, since Tryton does not require unique codes.
     twin = accounts.rest.create(
         accounts.model, accounts.creation(accounts.wanted(command), accounts.refer), ["code"]
     )
@@ -145,7 +148,7 @@ def test_all_accounts_under_the_root_come_page_by_page(adapter, erp, monkeypatch
         if not (cursor := page.cursor):
             break
     rows = erp.rows("SELECT id FROM analytic_account_account WHERE root IS NOT NULL ORDER BY id")
-    assert [int(one.erp_id) for one in records] == [row["id"] for row in rows]
+    assert [int(record.erp_id) for record in records] == [row["id"] for row in rows]
 
 
 def test_without_the_root_no_code_is_sent(make):

@@ -125,13 +125,13 @@ def test_the_newcomers_account_is_connected_once_and_again(erp, settings, monkey
         assert "“Tryton Trial” works" in said.getvalue()
         assert erp.facts["key"] not in said.getvalue()
     (made,) = Connection.objects.filter(adapter="tryton")
-    (found,) = CodeList.objects.filter(connection_id=made.pk)
-    states = set(found.codes.values_list("erp_state", flat=True))
+    (code_list,) = CodeList.objects.filter(connection_id=made.pk)
+    states = set(code_list.codes.values_list("erp_state", flat=True))
     assert states == {"", "ready", "rejected", "synced"}
     arrived = erp.rows(
         "SELECT code FROM analytic_account_account WHERE code LIKE '10%' OR code LIKE '15%'"
     )
-    synced = found.codes.filter(erp_state="synced").values_list("full_code", flat=True)
+    synced = code_list.codes.filter(erp_state="synced").values_list("full_code", flat=True)
     assert sorted(row["code"] for row in arrived) == sorted(synced)
 
 
@@ -139,7 +139,7 @@ def test_the_newcomers_account_is_connected_once_and_again(erp, settings, monkey
 def test_an_account_of_another_code_that_a_program_named_is_not_renamed(
     erp, connection, account, ada, pat
 ):
-    """Told over REST, edited, sent and accepted: accounting is asked, and nothing is written."""
+    """A code whose ERP ID came over REST is edited, sent and accepted; nothing is written."""
     access = policy.load(ada, account), policy.load(pat, account)
     codes = CodeList.objects.get(account=account)
     rows = "SELECT * FROM analytic_account_account WHERE code IN ('87', '88') ORDER BY id"

@@ -1,4 +1,4 @@
-"""What a broken line, a broken server and a slow one do: never a double, never a wrong answer."""
+"""A broken line, a broken server and a slow one: never a duplicate, never a wrong answer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOT_APPLIED = (ErrorClass.TRANSIENT, Effect.NOT_APPLIED)
 
 @pytest.fixture
 def hasty(through_proxy, monkeypatch) -> None:
-    """Calls that are given up after two seconds, to a Tryton that has warmed up."""
+    """An adapter whose calls time out after two seconds, on a Tryton that has warmed up."""
     done(through_proxy, vendor(f"WARM{time.time_ns()}"))
     monkeypatch.setattr(rest, "CALL_SECONDS", 2.0)
 
@@ -42,9 +42,9 @@ def test_an_answer_lost_after_applying_is_uncertain_and_one_row_is_found(
     error = refused(through_proxy, vendor("LOST01"))
     assert (error.cls, error.effect) == UNCERTAIN
     assert "broke off" in error.message
-    found = through_proxy.find("vendor", "LOST01")
+    erp_record = through_proxy.find("vendor", "LOST01")
     wire = through_proxy.preview(vendor("LOST01"))
-    assert all(one.value == found.data[one.source] for one in wire.fields)
+    assert all(field.value == erp_record.data[field.source] for field in wire.fields)
     assert rows(erp, "LOST01") == 1
     assert refused(through_proxy, vendor("LOST01")).cls is ErrorClass.DUPLICATE
     assert rows(erp, "LOST01") == 1
@@ -112,7 +112,7 @@ def test_an_answer_that_comes_after_the_caller_gave_up_is_applied_once(through_p
 def test_after_an_uncertain_answer_the_rest_of_the_batch_is_not_sent(through_proxy, faults, erp):
     faults.set("cut_after", calls=1)
     outcomes = through_proxy.submit([vendor("REST01"), vendor("REST02"), vendor("REST03")])
-    assert [(one.error.cls, one.error.effect) for one in outcomes] == [
+    assert [(outcome.error.cls, outcome.error.effect) for outcome in outcomes] == [
         UNCERTAIN,
         NOT_APPLIED,
         NOT_APPLIED,

@@ -36,10 +36,10 @@ def test_a_company_is_a_row_in_trytons_own_database(adapter, erp):
         "website": "http://www.acme.example",
         "us_ein": "91-1144442",
     }
-    found = adapter.find("vendor", " ROW001 ")
-    assert isinstance(found, Found)
-    assert (found.erp_id, found.erp_code) == (outcome.erp_id, "ROW001")
-    assert found.erp_version == outcome.erp_version
+    erp_record = adapter.find("vendor", " ROW001 ")
+    assert isinstance(erp_record, Found)
+    assert (erp_record.erp_id, erp_record.erp_code) == (outcome.erp_id, "ROW001")
+    assert erp_record.erp_version == outcome.erp_version
     assert json.loads(outcome.answer)["status"] == "created"
 
 
@@ -48,7 +48,7 @@ def test_the_preview_is_what_is_found_afterwards(adapter):
     wire = adapter.preview(command)
     done(adapter, command)
     data = adapter.find("vendor", "PRE001").data
-    written = {one.source: one.value for one in wire.fields}
+    written = {field.source: field.value for field in wire.fields}
     assert written["name"] == "Acme & Søns"
     assert {name: data[name] for name in written} == written
 
@@ -126,21 +126,23 @@ def test_eight_creates_at_once_make_one_party(make, erp):
     # Tryton loads a database at its first request, and refuses others until it has.
     adapters[0].find("vendor", "RACE01")
     with ThreadPoolExecutor(8) as pool:
-        outcomes = list(pool.map(lambda one: one.submit([vendor("RACE01")])[0], adapters))
-    assert len([one for one in outcomes if one.error is None]) == 1
-    assert {one.error.cls for one in outcomes if one.error} == {ErrorClass.DUPLICATE}
+        outcomes = list(pool.map(lambda adapter: adapter.submit([vendor("RACE01")])[0], adapters))
+    assert len([outcome for outcome in outcomes if outcome.error is None]) == 1
+    assert {outcome.error.cls for outcome in outcomes if outcome.error} == {ErrorClass.DUPLICATE}
     assert len(erp.rows("SELECT id FROM party_party WHERE code = 'RACE01'")) == 1
 
 
 def test_an_update_writes_only_what_differs(through_proxy, faults, erp):
     outcome = done(through_proxy, vendor("UPD001"))
     tables = ("party_address", "party_contact_mechanism", "party_identifier")
-    before = [erp.rows(f"SELECT id, write_date FROM {one} ORDER BY id") for one in tables]
+    before = [erp.rows(f"SELECT id, write_date FROM {table} ORDER BY id") for table in tables]
     faults.set("")
     changed = done(through_proxy, vendor_update(outcome, name="Acme Concrete, LLC"))
-    assert [json.loads(one) for one in faults.written()] == [{"name": "Acme Concrete, LLC"}]
+    assert [json.loads(write) for write in faults.written()] == [{"name": "Acme Concrete, LLC"}]
     assert party(erp, "UPD001")["name"] == "Acme Concrete, LLC"
-    assert before == [erp.rows(f"SELECT id, write_date FROM {one} ORDER BY id") for one in tables]
+    assert before == [
+        erp.rows(f"SELECT id, write_date FROM {table} ORDER BY id") for table in tables
+    ]
     faults.set("")
     same = done(through_proxy, vendor_update(changed, name="Acme Concrete, LLC"))
     assert faults.written() == []
@@ -250,14 +252,14 @@ def test_an_address_without_a_country_is_at_home_and_a_country_alone_is_none(ada
 
 def test_the_category_is_chosen_from_trytons_list_and_added(adapter, erp):
     choices = adapter.choices("vendor_type")
-    assert [one.label for one in choices] == ["Subcontractor", "Supplier"]
+    assert [choice.label for choice in choices] == ["Subcontractor", "Supplier"]
     first = done(adapter, vendor("CAT001", category=choices[0].code))
     done(adapter, replace(vendor_update(first), acceptance={"vendor_type": choices[1].code}))
     rows = erp.rows(
         'SELECT category FROM "party_party-party_category" AS rel JOIN party_party'
         " ON party_party.id = rel.party WHERE party_party.code = 'CAT001' ORDER BY 1"
     )
-    assert [str(one["category"]) for one in rows] == [one.code for one in choices]
+    assert [str(row["category"]) for row in rows] == [choice.code for choice in choices]
     error = refused(adapter, vendor("CAT002", category="999"))
     assert (error.cls, error.field) == (ErrorClass.MISSING_REF, "vendor_type")
 
@@ -272,8 +274,8 @@ def test_what_no_database_stores_is_refused_before_sending(through_proxy, faults
 def test_one_bad_record_does_not_stop_the_others(adapter, erp):
     commands = [vendor("BAT001"), vendor("BAT002", entity_id="99-12"), vendor("BAT003")]
     outcomes = adapter.submit(commands)
-    assert [one.error is None for one in outcomes] == [True, False, True]
-    assert [one.erp_code for one in outcomes] == ["BAT001", "", "BAT003"]
+    assert [outcome.error is None for outcome in outcomes] == [True, False, True]
+    assert [outcome.erp_code for outcome in outcomes] == ["BAT001", "", "BAT003"]
     assert erp.rows("SELECT count(*) AS n FROM party_party WHERE code LIKE 'BAT%'") == [{"n": 2}]
 
 
@@ -314,10 +316,10 @@ def test_all_parties_come_page_by_page(adapter, erp, monkeypatch):
             break
         cursor = page.cursor
     rows = erp.rows("SELECT id, code FROM party_party ORDER BY id")
-    assert [(int(one.erp_id), one.erp_code) for one in records] == [
+    assert [(int(record.erp_id), record.erp_code) for record in records] == [
         (row["id"], row["code"]) for row in rows
     ]
     assert pages == -(-len(rows) // 3)
-    by_code = {one.erp_code: one for one in records}
+    by_code = {record.erp_code: record for record in records}
     assert by_code["PAGE0"].data["is_active"] is False
     assert by_code["PAGE1"].data["name"] == FIRM["name"]

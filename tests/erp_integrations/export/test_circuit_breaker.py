@@ -1,4 +1,4 @@
-"""What the result of a call does to its connection: continue, slow down, rest, or wait for a login."""
+"""What the result of a call does to its connection: go on, slow down, pause or wait for a login."""
 
 from __future__ import annotations
 
