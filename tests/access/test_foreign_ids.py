@@ -133,7 +133,7 @@ def test_no_row_of_another_account_is_named_in_a_body(scenes, api):
                 taken.append((str(operation), ".".join(path), answer.content))
         watched.compare(operation)
     assert not taken, "\n".join(map(str, taken))
-    assert watched.found_nothing()
+    assert watched.nothing_changed()
 
 
 def test_no_row_of_another_account_is_named_in_a_query(scenes, api):
@@ -152,4 +152,4 @@ def test_no_row_of_another_account_is_named_in_a_query(scenes, api):
                     taken.append((str(operation), name, answer.content[:200]))
         watched.compare(operation)
     assert not taken, "\n".join(map(str, taken))
-    assert watched.found_nothing()
+    assert watched.nothing_changed()

@@ -1,4 +1,4 @@
-"""Rows of one account with every column filled and no value twice, under ids that stay the same.
+"""Rows of one account with every column filled, no value used twice, and fixed ids.
 
 What the API shows of them is in ``shown.json``: a field that shows another column than it should,
 or nothing, differs there.
@@ -47,7 +47,7 @@ from tests.factories import (
     UserFactory,
 )
 
-# Each kind of row has a range of its own, far from what a sequence has come to.
+# Each kind of row has a range of its own, far above the numbers of any sequence.
 ACCOUNT, PROJECT, PERSON, MEMBER = 9_100_000, 9_200_000, 9_300_000, 9_400_000
 VENDOR, TRADE, DEPARTMENT, POLICY = 9_500_000, 9_510_000, 9_520_000, 9_530_000
 LIST, CODE, TYPE, SUB_JOB = 9_600_000, 9_610_000, 9_620_000, 9_630_000
@@ -57,7 +57,7 @@ FIRST = datetime(2026, 3, 1, 6, tzinfo=UTC)
 
 
 class Moments:
-    """Times of which none comes twice."""
+    """Times that are all different."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -70,23 +70,25 @@ class Moments:
         return self.next().date()
 
     def put(self, row: Model, *columns: str) -> None:
-        """Write times that the database set."""
-        type(row)._base_manager.filter(pk=row.pk).update(**{one: self.next() for one in columns})
+        """Overwrite times that the database has set."""
+        type(row)._base_manager.filter(pk=row.pk).update(
+            **{column: self.next() for column in columns}
+        )
 
 
 class Known:
-    """The rows; what is asked about is an attribute."""
+    """The rows; those that tests refer to are attributes."""
 
     def __init__(self) -> None:
         self.moments = Moments()
         self.account: Account = AccountFactory.create(pk=ACCOUNT, name="Harbor Construction")
         self.moments.put(self.account, "created_at")
-        # Before the projects: an account that has none yet is given the usual ones with the first.
+        # Before the projects: the first project gives an account without segments the usual ones.
         self.segments = self._segments()
         self._cost_types()
         self.project, self.other_project = self._projects()
-        self.ada, self.pat, self.sam, *_gone = self._people()
-        self.head, self.vendor, self.gone = self._vendors()
+        self.ada, self.pat, self.sam, *_others = self._people()
+        self.head, self.vendor, self.inactive = self._vendors()
         self._policies()
         self._codes()
         self._structure()
@@ -110,8 +112,8 @@ class Known:
             Segment.objects.create(pk=SEGMENT + place, account=self.account, **values)
             for place, values in enumerate(rows)
         ]
-        for one in made:
-            self.moments.put(one, "created_at")
+        for segment in made:
+            self.moments.put(segment, "created_at")
         return made
 
     def _cost_types(self) -> None:
@@ -156,8 +158,8 @@ class Known:
             is_active=False,
             use_with_erp=False,
         )
-        for one in (first, second):
-            self.moments.put(one, "created_at", "updated_at")
+        for project in (first, second):
+            self.moments.put(project, "created_at", "updated_at")
         return first, second
 
     def _people(self) -> list[User]:
@@ -232,7 +234,7 @@ class Known:
             origin_data={"text": "told by the ERP"},
             **texts,
         )
-        gone = CompanyFactory.create(
+        inactive = CompanyFactory.create(
             pk=VENDOR + 2,
             account=self.account,
             name="Gone Glass",
@@ -240,8 +242,8 @@ class Known:
             authorized_bidder=True,
             non_union_prevailing_wage=True,
         )
-        for one in (head, vendor, gone):
-            self.moments.put(one, "created_at", "updated_at")
+        for company in (head, vendor, inactive):
+            self.moments.put(company, "created_at", "updated_at")
         for place, name in enumerate(("Masonry", "Carpentry")):
             trade = TradeFactory.create(
                 pk=TRADE + place, account=self.account, name=name, is_active=place == 0
@@ -251,12 +253,12 @@ class Known:
         vendor.people.add(MEMBER + 1, MEMBER + 2, MEMBER + 3)
         vendor.bid_contacts.add(MEMBER + 1)
         vendor.invoice_contacts.add(MEMBER + 1, MEMBER + 2)
-        for one in (self.other_project, self.project):
-            ProjectCompany.objects.create(project=one, company=vendor)
+        for project in (self.other_project, self.project):
+            ProjectCompany.objects.create(project=project, company=vendor)
         ProjectCompany.objects.create(project=self.project, company=head)
         for place, name in enumerate(("Estimating", "Accounting")):
             Department.objects.create(pk=DEPARTMENT + place, account=self.account, name=name)
-        return head, vendor, gone
+        return head, vendor, inactive
 
     def _policies(self) -> None:
         texts = {
@@ -280,8 +282,8 @@ class Known:
             enable_expired_insurance_notifications=True,
             expiration_date=FIRST.date(),
         )
-        for one in (full, bare):
-            self.moments.put(one, "created_at", "updated_at")
+        for policy in (full, bare):
+            self.moments.put(policy, "created_at", "updated_at")
 
     def _codes(self) -> None:
         self.list: CodeList = CodeListFactory.create(
@@ -310,8 +312,8 @@ class Known:
         further = CostCodeFactory.create(
             pk=CODE + 3, list=self.erp_list, code="09", description="Finishes"
         )
-        for one in (self.top, self.middle, self.code, further):
-            self.moments.put(one, "created_at", "updated_at")
+        for cost_code in (self.top, self.middle, self.code, further):
+            self.moments.put(cost_code, "created_at", "updated_at")
         for place in (1, 0):
             CodeCostType.objects.create(code=self.code, cost_type_id=TYPE + place)
         for place, code in enumerate((self.top, self.code)):
@@ -322,7 +324,7 @@ class Known:
         elsewhere = ProjectCostCode.objects.create(
             pk=PROJECT_CODE + 2, project=self.project, cost_code=self.middle
         )
-        # Before its code was changed the last time; the others came after.
+        # Added before the last change of its code; the others were added after it.
         ProjectCostCode.objects.filter(pk=elsewhere.pk).update(added_at=FIRST)
         job = SubJob.objects.create(
             pk=SUB_JOB,
@@ -335,8 +337,8 @@ class Known:
         bare = SubJob.objects.create(
             pk=SUB_JOB + 1, project=self.project, code="N1", name="North Tower", is_active=False
         )
-        for one in (job, bare):
-            self.moments.put(one, "created_at", "updated_at")
+        for row in (job, bare):
+            self.moments.put(row, "created_at", "updated_at")
 
     def _structure(self) -> None:
         ProjectSegment.objects.filter(project=self.project).delete()
@@ -373,8 +375,8 @@ class Known:
                 is_active=place == 0,
             )
             self.moments.put(code, "created_at", "updated_at")
-            for one in items:
-                WbsCodeItem.objects.create(wbs_code=code, **one)
+            for item_columns in items:
+                WbsCodeItem.objects.create(wbs_code=code, **item_columns)
 
     def _queue(self) -> None:
         self.connection: Connection = ConnectionFactory.create(

@@ -1,4 +1,4 @@
-"""One row of everything that an address of the API can name, all of them marked."""
+"""One row of everything that an address of the API can refer to, all of them marked."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.factories import (
 )
 
 MARK = "Secret"
-# What stands before the id of an address -> the model whose row the id names.
+# The part of an address before an id -> the model of the row with this id.
 ROWS = {
     "vendors": "company",
     "vendors/inactive": "inactive",
@@ -49,7 +49,7 @@ ROWS = {
 
 
 def everything_of(account: Any, project: Any, sam: Any) -> dict[str, Any]:
-    """Makes a row of everything that an address can name, each with ``MARK``; their ids."""
+    """Make a row of everything that an address can refer to, with ``MARK``; returns their ids."""
     firm = CompanyFactory.create(account=account, name=f"{MARK} Concrete")
     project.project_companies.create(company=firm)
     codes = CodeListFactory.create(account=account, name=f"{MARK} List")
@@ -60,7 +60,7 @@ def everything_of(account: Any, project: Any, sam: Any) -> dict[str, Any]:
     item = SegmentItem(segment=segment, description=f"{MARK} Item")
     item.place("S", None)
     item.save()
-    gone = CompanyFactory.create(account=account, name=f"{MARK} Glass", is_active=False)
+    inactive = CompanyFactory.create(account=account, name=f"{MARK} Glass", is_active=False)
     user = MembershipFactory.create(account=account, user__name=f"{MARK} Person").user
     left = MembershipFactory.create(
         account=account, user__name=f"{MARK} Left", is_active=False
@@ -75,7 +75,7 @@ def everything_of(account: Any, project: Any, sam: Any) -> dict[str, Any]:
         "account": account.pk,
         "project": project.pk,
         "company": firm.pk,
-        "inactive": gone.pk,
+        "inactive": inactive.pk,
         "user": user.pk,
         "inactive_user": left.pk,
         "code_list": codes.pk,

@@ -1,6 +1,6 @@
-"""Calls beside the plain ones of ``writes.py``, each by another way, in ``further.txt``.
+"""Variants of the plain calls of ``writes.py``, in ``further.txt``.
 
-After a change that is meant: ``ERPBRIDGE_FURTHER=anew``, and a look at the diff.
+After an intended change run with ``ERPBRIDGE_FURTHER=anew``, and review the diff.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KEPT = Path(__file__).with_name("further.txt")
 Further = tuple[str, Callable[[Scene], Call]]
 IN_PROJECT = "project "
 NOBODY = 10**9
-# What is locked stands in written.txt; of several rows it depends on the order they come in.
+# Locks are listed in written.txt; for several rows they depend on the order of the rows.
 LOCKS = re.compile("locks|to compare")
 TEXTS = (
     *("abbreviated_name", "address", "city", "business_phone", "mobile_phone", "fax_number"),
@@ -98,7 +98,7 @@ def vendor(pk: Callable[[Scene], int], **values: Any) -> Callable[[Scene], Call]
 def of_segment(segment: Callable[[Scene], int], pk: Any = None, **body: Any) -> Any:
     return lambda s: Call(
         pk(s) if pk else 0,
-        {name: one(s) if callable(one) else one for name, one in body.items()},
+        {name: value(s) if callable(value) else value for name, value in body.items()},
         path={"segment_id": segment(s)},
     )
 
@@ -120,7 +120,7 @@ def phases(s: Scene) -> int:
 
 
 def rows(*given: Callable[[Scene], dict[str, Any]], **beside: Any) -> Callable[[Scene], Call]:
-    return lambda s: Call(body={"updates": [one(s) for one in given], **beside})
+    return lambda s: Call(body={"updates": [row(s) for row in given], **beside})
 
 
 def seen(item: Item) -> dict[str, Any]:
@@ -885,32 +885,33 @@ def mail(last_name: str) -> dict[str, str]:
 
 @pytest.fixture
 def scene(all_segments, account, ada) -> Scene:
-    found = Scene(account, ada)
-    found.branch = CompanyFactory.create(account=account, name="Branch", parent=found.vendor)
-    found.under = CostCodeFactory.create(
-        list=found.list, parent=found.further, code="1", description="Under"
+    extended = Scene(account, ada)
+    extended.branch = CompanyFactory.create(account=account, name="Branch", parent=extended.vendor)
+    extended.under = CostCodeFactory.create(
+        list=extended.list, parent=extended.further, code="1", description="Under"
     )
-    found.vendor.people.add(found.member)
+    extended.vendor.people.add(extended.member)
     access = load(ada, account)
     assert access is not None
     required_fields.configure(["zip", "trades"], by=access)
-    for row in (found.vendor, found.unsent, found.list, found.erp_list):
+    for row in (extended.vendor, extended.unsent, extended.list, extended.erp_list):
         row.refresh_from_db()
-    return found
+    return extended
 
 
 @pytest.mark.parametrize("part", range(golden.PARTS))
 def test_each_further_call_does_what_the_file_says(scene, api, part):
     operations = {
-        f"{IN_PROJECT * one.of_project}{one.method} {one.name}": one for one in writes.distinct()
+        f"{IN_PROJECT * operation.of_project}{operation.method} {operation.name}": operation
+        for operation in writes.distinct()
     }
-    told = []
+    blocks = []
     for key, make in FURTHER[part :: golden.PARTS]:
         operation, call = operations[key], make(scene)
-        with zeal_ignore():  # a sync of people stores each for itself
+        with zeal_ignore():  # a sync of people stores each person separately
             lines = [
                 line for line in lines_of(scene, api, operation, call) if not LOCKS.match(line)
             ]
         block = [f"{key} {call.query}".rstrip()]
-        told.append(block + [part_of_line for line in lines for part_of_line in folded(line)])
-    golden.compare(KEPT, part, told, of=len(FURTHER), anew="ERPBRIDGE_FURTHER")
+        blocks.append(block + [part_of_line for line in lines for part_of_line in folded(line)])
+    golden.compare(KEPT, part, blocks, of=len(FURTHER), anew="ERPBRIDGE_FURTHER")

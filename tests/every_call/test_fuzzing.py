@@ -1,7 +1,7 @@
-"""The whole description, filled with what schemathesis makes up, by three kinds of callers.
+"""Calls that schemathesis generates from the whole description, by three kinds of callers.
 
-Whoever calls with whatever: never a fault of ours, never a status or a body that the description
-does not know; for who may not write, or is of another account, nothing changed and nothing seen.
+No call causes a server error, or gets a status or a body that the description does not have; a
+caller who may not write changes nothing, one of another account also sees nothing.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-some = settings(
+fuzz_settings = settings(
     max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -82,7 +82,7 @@ some = settings(
 
 
 def aim(case: Any, ours: dict[str, Any]) -> None:
-    """Point a made-up call at what is there, so that it gets past the first 404."""
+    """Point a generated call at existing rows, so that it is not only answered 404."""
     parts = case.operation.path.split("/")
     for name in case.path_parameters or {}:
         case.path_parameters[name] = named(name, parts[: parts.index(f"{{{name}}}")], ours)
@@ -93,13 +93,13 @@ def aim(case: Any, ours: dict[str, Any]) -> None:
 
 
 def named(name: str, before: list[str], ours: dict[str, Any]) -> Any:
-    """The row that a variable of an address stands for."""
+    """The id of the row that a variable of an address refers to."""
     if name in VARIABLES:
         return ours[VARIABLES[name]]
     return ours[ROWS.get("/".join(before[-2:])) or ROWS[before[-1]]]
 
 
-def held() -> list[Any]:
+def stored_rows() -> list[Any]:
     """Every row of the account that a call could change."""
     return [list(model._base_manager.order_by("pk").values()) for model in KEPT]
 
@@ -117,7 +117,7 @@ def the_tests_own_connection() -> Iterator[None]:
 
 
 def call(case: Any, caller: Any) -> Any:
-    """The answer, held against the description."""
+    """The answer, validated against the description."""
     with the_tests_own_connection():
         return case.call_and_validate(
             headers={"Authorization": f"Bearer {caller.token}"}, checks=CHECKS
@@ -125,26 +125,26 @@ def call(case: Any, caller: Any) -> Any:
 
 
 @description.parametrize()
-@some
+@fuzz_settings
 def test_an_admin_is_answered_as_described(case, ours, api):
     aim(case, ours)
     call(case, api)
 
 
 @description.parametrize()
-@some
+@fuzz_settings
 def test_a_reader_changes_nothing(case, ours, reader):
-    before = held()
+    before = stored_rows()
     aim(case, ours)
     call(case, reader)
-    assert held() == before
+    assert stored_rows() == before
 
 
 @description.parametrize()
-@some
+@fuzz_settings
 def test_a_stranger_sees_and_changes_nothing(case, ours, stranger):
-    before = held()
+    before = stored_rows()
     aim(case, ours)
     answer = call(case, stranger)
     assert MARK not in answer.text
-    assert held() == before
+    assert stored_rows() == before

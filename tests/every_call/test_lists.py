@@ -1,6 +1,6 @@
 """Every filter and every sort of every list, over the rows of :mod:`tests.every_call.known`.
 
-A line says what is asked and which rows come, by the last digit of their ids and in their order.
+A line has the query and the rows of the answer, by the last digit of their ids and in order.
 """
 
 from __future__ import annotations
@@ -306,11 +306,11 @@ TABLE: dict[str, str] = {
 
 
 def lines() -> Iterator[tuple[str, str, list[int]]]:
-    """Address of a list, what is asked, and the last digits of what comes."""
-    for path, told in TABLE.items():
-        for line in told.strip().splitlines():
-            query, expected = (one.strip() for one in f" {line} ".split(" -> "))
-            digits = [] if expected == "none" else [int(one) for one in expected.split()]
+    """Address of a list, the query, and the last digits of the ids that are returned."""
+    for path, queries in TABLE.items():
+        for line in queries.strip().splitlines():
+            query, expected = (part.strip() for part in f" {line} ".split(" -> "))
+            digits = [] if expected == "none" else [int(digit) for digit in expected.split()]
             yield path, query, digits
 
 
@@ -325,15 +325,15 @@ def test_each_filter_lets_through_what_it_says_and_each_sort_orders_by_it(api):
     wrong = []
     for path, query, expected in lines():
         response = api.get("&".join(filter(None, [path + "?" * ("?" not in path), query])))
-        shown = response.json()
-        found = [one["id"] % 10 for one in shown] if response.status_code == 200 else shown
-        if found != expected or response["Total"] != str(len(expected)):
-            wrong.append((path, query, found))
+        body = response.json()
+        digits = [row["id"] % 10 for row in body] if response.status_code == 200 else body
+        if digits != expected or response["Total"] != str(len(expected)):
+            wrong.append((path, query, digits))
     assert wrong == [], "\n".join(map(str, wrong))
 
 
 def test_no_filter_and_no_sort_of_a_list_is_left_out():
-    """Of several lists with the same ones the table has those of one."""
+    """For several lists with the same filters and sorts the table has only one list."""
     asked: defaultdict[str, set[str]] = defaultdict(set)
     for path, query, _expected in lines():
         words = re.findall(r"filters\[\w+\]", query) + re.findall(r"sort=-?(\w+)", query)
@@ -344,11 +344,17 @@ def test_no_filter_and_no_sort_of_a_list_is_left_out():
 
 
 def paged(call: dict) -> bool:
-    return any(one["name"] == "sort" for one in call.get("parameters", ()))
+    return any(parameter["name"] == "sort" for parameter in call.get("parameters", ()))
 
 
 def words_of(call: dict) -> set[str]:
-    found = {one["name"] for one in call["parameters"] if one["name"].startswith("filters[")}
-    texts = [one["description"] for one in call["parameters"] if one["name"] == "sort"]
+    filters = {
+        parameter["name"]
+        for parameter in call["parameters"]
+        if parameter["name"].startswith("filters[")
+    }
+    texts = [
+        parameter["description"] for parameter in call["parameters"] if parameter["name"] == "sort"
+    ]
     sorts = {word for text in texts for word in re.findall(r"\w+", text.rpartition(": ")[2])}
-    return found | (sorts - {"id"})
+    return filters | (sorts - {"id"})

@@ -1,4 +1,4 @@
-"""Null in a place for true or false: as if it had not been sent, in every body of every call."""
+"""Null for a boolean counts as not sent, in every body of every call."""
 
 from __future__ import annotations
 
@@ -24,13 +24,16 @@ def switches(schema: Mapping[str, Any], value: Any) -> Any:
     if "items" in schema:
         inner = switches(schema["items"], value)
         return [inner] if inner else {}
-    parts = {name: switches(one, value) for name, one in schema.get("properties", {}).items()}
+    parts = {
+        name: switches(property_schema, value)
+        for name, property_schema in schema.get("properties", {}).items()
+    }
     return {name: part for name, part in parts.items() if part != {}}
 
 
 def changing() -> dict[str, Mapping[str, Any]]:
     """PATCH of a record or of many, once for all versions, with the schema of its body."""
-    found: dict[str, Mapping[str, Any]] = {}
+    schemas: dict[str, Mapping[str, Any]] = {}
     seen = set()
     for path, operations in sorted(describe()["paths"].items()):
         operation = operations.get("patch", {})
@@ -39,19 +42,19 @@ def changing() -> dict[str, Mapping[str, Any]]:
         schema = operation["requestBody"]["content"]["application/json"]["schema"]
         if switches(schema, True):
             seen.add(path.split("/", 3)[3])
-            found[path] = schema
-    return found
+            schemas[path] = schema
+    return schemas
 
 
 def row_of(path: str, ours: Mapping[str, Any]) -> int:
-    """The id of the record that the address, or a row of its sync, is about."""
+    """The id of the record that the address, or a row of its sync, refers to."""
     words = path.removesuffix("/sync").removesuffix("/{id}").split("/")
     of_project = words[-1] in ("projects", "{project_id}")
     return int(ours["project" if of_project else ROWS[words[-1]]])
 
 
 def stored() -> dict[str, list[Any]]:
-    """Every row of every table of ours."""
+    """Every row of every table of the product."""
     return {
         model._meta.label: [
             {name: value for name, value in row.items() if name not in NOT_COMPARED}
@@ -82,21 +85,23 @@ def test_null_for_a_switch_changes_nothing(path, ours, api):
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "shown"),
+    ("path", "body", "field"),
     [
         ("vendors", {"vendor": {"name": "Firm", "is_active": None}}, "is_active"),
         ("companies/{}/trades", {"trade": {"name": "Masonry", "active": None}}, "active"),
         ("projects", {"project": {"name": "Quarry School", "active": None}}, "active"),
     ],
 )
-def test_null_for_a_switch_of_a_new_record_leaves_the_default(path, body, shown, api, account):
+def test_null_for_a_switch_of_a_new_record_leaves_the_default(path, body, field, api, account):
     made = api.post(path.format(account.pk), body)
-    assert (made.status_code, made.json()[shown]) == (201, True)
+    assert (made.status_code, made.json()[field]) == (201, True)
 
 
 def test_null_is_no_yes_to_a_question(api, ours):
     vendor = {"bidding": {"small_business": True, "eight_a_business": None}}
-    shown = api.patch(f"vendors/{ours['company']}", {"vendor": vendor}).json()["bidding"]
-    assert (shown["small_business"], shown["eight_a_business"]) == (True, False)
-    shown = api.patch(f"vendors/{ours['company']}", {"vendor": {"bidding": None}}).json()["bidding"]
-    assert shown["small_business"] is True
+    bidding = api.patch(f"vendors/{ours['company']}", {"vendor": vendor}).json()["bidding"]
+    assert (bidding["small_business"], bidding["eight_a_business"]) == (True, False)
+    bidding = api.patch(f"vendors/{ours['company']}", {"vendor": {"bidding": None}}).json()[
+        "bidding"
+    ]
+    assert bidding["small_business"] is True

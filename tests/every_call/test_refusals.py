@@ -1,7 +1,7 @@
-"""What was refused did not happen: every writing operation, driven into each of its refusals.
+"""A refused call changes nothing: every writing operation, with each of its refusals.
 
-All tables are compared before and after. What a refusal may leave is named in ``RECORDS``; the
-calls of an application are counted in the cache, which is no table.
+All tables are compared before and after. ``RECORDS`` has the tables that a refusal may write to;
+the calls of an application are counted in the cache, not in a table.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from tests.every_call import writes
 from tests.every_call.writes import Call, Operation, Scene
 from tests.rest import contract
 
-# The answer that an idempotency key is to get once more.
+# The stored answer for an idempotency key.
 RECORDS = {"rest_remembered"}
-# What a click on many rows is answered 200 for names it: the click, with why each row was refused.
+# A click on many rows is answered 200 and stored, with the reason why each row was refused.
 CLICKS = "erp_integrations_request"
 MANY = re.compile(r"[a-z_]+/actions/\w+|standard_cost_code_lists/\{id\}/actions/\w+")
 READ_ONLY = Levels(Level.READ_ONLY, Level.READ_ONLY, Level.READ_ONLY)
@@ -45,31 +45,31 @@ def scene(all_segments, account, ada) -> Scene:
 
 @pytest.fixture
 def observer(make_service, scene):
-    """Sees everything and may write nothing."""
+    """A program that sees everything and may write nothing."""
     projects = [scene.project, scene.plain]
     return make_service("Observer", levels=READ_ONLY, on_projects=READ_ONLY, projects=projects)
 
 
 @pytest.fixture
 def without_import_right(make_service, scene):
-    """Writes all records, and may not say what the ERP calls them."""
+    """A program that may write all records, but not their ERP IDs."""
     return make_service("Estimator", levels=Levels(Level.ADMIN, Level.ADMIN, Level.NONE))
 
 
 def tables() -> dict[str, list[Any]]:
-    """Every row of every table of ours."""
-    names = {one._meta.db_table for one in apps.get_models(include_auto_created=True)} - RECORDS
+    """Every row of every table of the product."""
+    names = {model._meta.db_table for model in apps.get_models(include_auto_created=True)} - RECORDS
     there = set(database.introspection.table_names())
-    found = {}
+    contents = {}
     with database.cursor() as cursor:
         for name in sorted(names & there):
             cursor.execute(f"SELECT * FROM {database.ops.quote_name(name)} ORDER BY 1")
-            found[name] = cursor.fetchall()
-    return found
+            contents[name] = cursor.fetchall()
+    return contents
 
 
 class Watched:
-    """Calls that must leave the tables as they are, where they are refused."""
+    """Calls that must change no table when they are refused."""
 
     def __init__(self, scene: Scene) -> None:
         self.scene, self.before = scene, tables()
@@ -77,17 +77,17 @@ class Watched:
         self.since: list[Operation] = []
 
     def refused(self, api: Any, operation: Operation, call: Call, **headers: str) -> Any:
-        """The answer; a call that is carried out is taken back, and noted as a problem."""
+        """The answer; a call that is carried out is rolled back, and noted as a problem."""
         answer = self.tried(api, operation, call, **headers)
         if answer.status_code < 400:
             self.problems.append(f"{operation}: {answer.status_code}, not refused")
         return answer
 
     def tried(self, api: Any, operation: Operation, call: Call, **headers: str) -> Any:
-        """The answer to a call that may be carried out, which is taken back then."""
+        """The answer to a call that may be carried out, and is rolled back then."""
         if MANY.fullmatch(operation.name):
             self.look()
-        # What is refused is kept, to see that it has changed nothing.
+        # A refused call is not rolled back, to see that it has changed nothing.
         with uncounted():
             answer = send(self.scene, api, operation, call, **headers)
             done = answer.status_code < 400 and not nothing_but_errors(answer)
@@ -95,7 +95,7 @@ class Watched:
         return answer
 
     def compare(self, operation: Operation) -> None:
-        """Look at the tables after every ten operations, and after each click on many rows."""
+        """Compare the tables after every ten operations, and after each click on many rows."""
         self.since.append(operation)
         if MANY.fullmatch(operation.name):
             self.look(CLICKS)
@@ -103,7 +103,7 @@ class Watched:
             self.look()
 
     def look(self, *kept: str) -> None:
-        """Note the tables that the refused calls since the last look have changed."""
+        """Note the tables that the refused calls since the last comparison have changed."""
         if not self.since:
             return
         now = tables()
@@ -113,8 +113,8 @@ class Watched:
             self.problems.append(f"one of {those}: changed {', '.join(sorted(changed))}")
         self.before, self.since = now, []
 
-    def found_nothing(self) -> bool:
-        """Whether all that was refused had no effect; else the test says what had one."""
+    def nothing_changed(self) -> bool:
+        """Whether no refused call had an effect; otherwise the failure lists those that had."""
         self.look()
         assert self.problems == []
         return True
@@ -136,7 +136,7 @@ def with_query(call: Call, query: str) -> Call:
 
 
 def wrong_bodies(body: Any) -> Iterator[Any]:
-    """The body with each field of it, at any depth, replaced by what no field takes."""
+    """The body with each field in turn, at any depth, replaced by a value that none accepts."""
     if isinstance(body, dict):
         for name, value in body.items():
             yield {**body, name: WRONG}
@@ -148,7 +148,7 @@ def wrong_bodies(body: Any) -> Iterator[Any]:
 
 
 def test_every_writing_operation_of_the_description_is_called(scene, api):
-    """Without it the tests below would show nothing: the call as such is carried out."""
+    """The tests below rely on it: without a wrong value the call is carried out."""
     watched = Watched(scene)
     for operation in writes.operations():
         call = scene.call(operation)
@@ -160,7 +160,7 @@ def test_every_writing_operation_of_the_description_is_called(scene, api):
         elif not changed and operation.name != "cost_codes/{id}":
             watched.problems.append(f"{operation}: changes nothing")
         watched.compare(operation)
-    assert watched.found_nothing()
+    assert watched.nothing_changed()
 
 
 def test_without_the_right_nothing_happens(scene, observer):
@@ -170,7 +170,7 @@ def test_without_the_right_nothing_happens(scene, observer):
         refused = answer.status_code in (403, 404) or nothing_but_errors(answer)
         assert refused, (operation, answer.content)
         watched.compare(operation)
-    assert watched.found_nothing()
+    assert watched.nothing_changed()
 
 
 def test_with_a_wrong_field_nothing_happens(scene, api):
@@ -181,7 +181,7 @@ def test_with_a_wrong_field_nothing_happens(scene, api):
             answer = watched.tried(api, operation, Call(call.pk, body, call.query, call.path))
             assert answer.status_code < 500, (operation, body, answer.content)
         watched.compare(operation)
-    assert watched.found_nothing()
+    assert watched.nothing_changed()
 
 
 def test_with_a_wrong_parameter_nothing_happens(scene, api):
@@ -196,7 +196,7 @@ def test_with_a_wrong_parameter_nothing_happens(scene, api):
             if name == "view" and name in described[operation]:
                 assert answer.status_code == 400, (operation, answer.content)
         watched.compare(operation)
-    assert watched.found_nothing()
+    assert watched.nothing_changed()
 
 
 def test_after_somebody_else_nothing_happens(scene, api):
@@ -210,7 +210,7 @@ def test_after_somebody_else_nothing_happens(scene, api):
         elif (CHANGED in answer.text) is not (operation in conditional):
             watched.problems.append(f"{operation}: {answer.text}, not as described")
         watched.compare(operation)
-    assert watched.found_nothing()
+    assert watched.nothing_changed()
 
 
 def test_what_is_written_in_batches_has_no_etag_either(api, account):
@@ -222,7 +222,7 @@ def test_what_is_written_in_batches_has_no_etag_either(api, account):
 
 def test_what_is_taken_is_refused_and_nothing_happens(scene, api):
     watched = Watched(scene)
-    conflicts = {str(one): one for one in writes.operations()}
+    conflicts = {str(operation): operation for operation in writes.operations()}
     for name, body in taken(scene).items():
         operation = conflicts[name]
         call = scene.call(operation)
@@ -230,11 +230,11 @@ def test_what_is_taken_is_refused_and_nothing_happens(scene, api):
         refused = answer.status_code in (409, 422) or nothing_but_errors(answer)
         assert refused, (operation, answer.status_code, answer.content)
         watched.compare(operation)
-    assert watched.found_nothing()
+    assert watched.nothing_changed()
 
 
 def taken(scene: Scene) -> dict[str, Any]:
-    """Bodies that say something new, and want a name, a code or an ERP id that another has."""
+    """Bodies with a change, and with a name, a code or an ERP ID that another record has."""
     v1 = "/rest/v1.0"
     lists, here = writes.in_list, writes.in_project
     company = f"{v1}/companies/{{company_id}}"
@@ -298,7 +298,7 @@ def test_what_cannot_be_answered_did_not_happen(scene, api, monkeypatch, headers
 
     written = responses.dumps
     monkeypatch.setattr(responses, "dumps", dumps)
-    # A fault of ours is in no description.
+    # A server error is not described.
     monkeypatch.setattr(contract, "check", lambda *_call: None)
     watched = Watched(scene)
     silent = set()
@@ -309,7 +309,7 @@ def test_what_cannot_be_answered_did_not_happen(scene, api, monkeypatch, headers
         elif answer.status_code != 500:
             watched.problems.append(f"{operation}: {answer.status_code} {answer.content!r}")
         watched.compare(operation)
-    assert watched.found_nothing()
+    assert watched.nothing_changed()
     assert silent == {204}, "only what has no body is answered at all"
 
 
@@ -327,7 +327,7 @@ def test_who_may_not_import_makes_no_vendor_with_an_origin_id(scene, without_imp
         of_people_or_policies = operation.name.startswith(("users", "vendors/{vendor_id}"))
         assert refused or of_people_or_policies, (operation, answer.content)
         watched.compare(operation)
-    assert watched.found_nothing()
+    assert watched.nothing_changed()
 
 
 def test_a_city_stays_where_the_origin_id_beside_it_is_refused(api, without_import_right, scene):
@@ -335,8 +335,8 @@ def test_a_city_stays_where_the_origin_id_beside_it_is_refused(api, without_impo
     body = {"vendor": {"city": "Bend", "origin_id": "E-9"}}
     assert without_import_right.patch(f"vendors/{scene.vendor.pk}", body).status_code == 422
     rows = {"updates": [{"id": scene.vendor.pk, **body["vendor"]}]}
-    told = without_import_right.patch("vendors/sync", rows).json()
-    assert [list(one["errors"]) for one in told["errors"]] == [["origin_id"]]
+    answer = without_import_right.patch("vendors/sync", rows).json()
+    assert [list(error["errors"]) for error in answer["errors"]] == [["origin_id"]]
     scene.vendor.refresh_from_db()
     assert scene.vendor.city == "Salem"
 
@@ -353,9 +353,9 @@ def test_a_good_row_beside_a_refused_one_is_stored_whole(api, scene):
         {"id": scene.registered.pk, "city": "Bend", "origin_id": "TAKEN"},
         {"name": "New Firm", "origin_id": "E-2"},
     ]
-    told = api.patch("vendors/sync", {"updates": copy.deepcopy(rows)}).json()
-    assert [one["origin_id"] for one in told["entities"]] == ["E-1", "E-2"]
-    assert [one["id"] for one in told["errors"]] == [scene.registered.pk]
+    body = api.patch("vendors/sync", {"updates": copy.deepcopy(rows)}).json()
+    assert [entity["origin_id"] for entity in body["entities"]] == ["E-1", "E-2"]
+    assert [error["id"] for error in body["errors"]] == [scene.registered.pk]
     scene.registered.refresh_from_db()
     assert scene.registered.city == ""
 

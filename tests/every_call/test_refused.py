@@ -1,6 +1,6 @@
-"""What each writing operation says to a field that is missing or wrong, in ``refused.txt``.
+"""How each writing operation refuses a missing or wrong field, in ``refused.txt``.
 
-After a change that is meant: ``ERPBRIDGE_REFUSED=anew``, and a look at the diff.
+After an intended change run with ``ERPBRIDGE_REFUSED=anew``, and review the diff.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from tests.every_call.writes import Call, Operation, Scene
 
 KEPT = Path(__file__).with_name("refused.txt")
 MISSING = object()
-# Of the address, or of every call; other tests are about them.
+# Parts of the address, or of every call; other tests cover them.
 PASSED_OVER = {"company_id", "project_id"}
-# So many fields are each wrong alone; of more, those that the call does not give are all wrong.
+# Up to so many fields are tested alone; of more, those that the call lacks are wrong together.
 FEW = 6
 Field = tuple[str, ...]
 
@@ -39,36 +39,36 @@ def scene(all_segments, account, ada) -> Scene:
 @pytest.mark.parametrize("part", range(golden.PARTS))
 def test_a_missing_or_wrong_field_is_answered_as_the_file_says(scene, api, part):
     operations = first_of_each()
-    told = []
+    blocks = []
     for operation in operations[part :: golden.PARTS]:
         block = [f"{operation.method} {operation.name}"]
         for line in lines(scene, api, operation):
             block += wrap(line, 98, initial_indent="  ", subsequent_indent="      ", **WHOLE)
-        told.append(block)
-    golden.compare(KEPT, part, told, of=len(operations), anew="ERPBRIDGE_REFUSED")
+        blocks.append(block)
+    golden.compare(KEPT, part, blocks, of=len(operations), anew="ERPBRIDGE_REFUSED")
 
 
 def first_of_each() -> list[Operation]:
-    """Each operation that has a body, once for company and project, which read it alike."""
-    found: dict[tuple[str, str], Operation] = {}
-    for one in writes.operations():
-        if schema_of(one):
-            found.setdefault((one.method, one.name), one)
-    return list(found.values())
+    """Each operation with a body, once for company and project, which read it the same way."""
+    first: dict[tuple[str, str], Operation] = {}
+    for operation in writes.operations():
+        if schema_of(operation):
+            first.setdefault((operation.method, operation.name), operation)
+    return list(first.values())
 
 
 def lines(scene: Scene, api: Any, operation: Operation) -> Iterator[str]:
     known = list(fields(schema_of(operation)))
     call = scene.call(operation)
-    alone = known if len(known) <= FEW else [one for one in known if is_in(call.body, one)]
+    alone = known if len(known) <= FEW else [field for field in known if is_in(call.body, field)]
     for field in alone:
         said: dict[str, list[str]] = {}
         for name, value in values_of(field[-1]):
             body = changed(call.body, field, value)
-            told = outcome(tried(scene, api, operation, replace(call, body=body)))
-            said.setdefault(told, []).append(name)
-        for told, names in said.items():
-            yield f"{'.'.join(field)} {', '.join(names)}: {told}"
+            answer_text = outcome(tried(scene, api, operation, replace(call, body=body)))
+            said.setdefault(answer_text, []).append(name)
+        for answer_text, names in said.items():
+            yield f"{'.'.join(field)} {', '.join(names)}: {answer_text}"
     if known != alone:
         body = call.body
         for field in known:
@@ -85,19 +85,19 @@ def tried(scene: Scene, api: Any, operation: Operation, call: Call) -> Any:
 
 
 def schema_of(operation: Operation) -> Mapping[str, Any]:
-    told = describe()["paths"][operation.template][operation.method.lower()]
-    found = told.get("requestBody", {}).get("content", {}).get("application/json", {})
-    schema: Mapping[str, Any] = found.get("schema", {})
+    described = describe()["paths"][operation.template][operation.method.lower()]
+    content = described.get("requestBody", {}).get("content", {}).get("application/json", {})
+    schema: Mapping[str, Any] = content.get("schema", {})
     return schema
 
 
 def fields(schema: Mapping[str, Any], path: Field = ()) -> Iterator[Field]:
     """The fields of a body, `[]` for the first row of a list."""
     schema = resolved(dict(schema))
-    for name, one in schema.get("properties", {}).items():
+    for name, property_schema in schema.get("properties", {}).items():
         if name not in PASSED_OVER:
             yield (*path, name)
-            yield from fields(one, (*path, name))
+            yield from fields(property_schema, (*path, name))
     if "properties" in schema.get("items", {}):
         yield from fields(schema["items"], (*path, "[]"))
 
@@ -114,10 +114,10 @@ def is_in(body: Any, field: Sequence[str]) -> bool:
 
 
 def values_of(name: str) -> list[tuple[str, Any]]:
-    found = [("missing", MISSING), ("null", None), ("an object", WRONG)]
+    values = [("missing", MISSING), ("null", None), ("an object", WRONG)]
     if name.endswith(("id", "ids", "position")):
-        found.append(("unknown", [10**9] if name.endswith("ids") else 10**9))
-    return found
+        values.append(("unknown", [10**9] if name.endswith("ids") else 10**9))
+    return values
 
 
 def changed(body: Any, field: Field, value: Any) -> Any:
@@ -125,16 +125,16 @@ def changed(body: Any, field: Field, value: Any) -> Any:
     if head == "[]":
         rows = body if isinstance(body, list) and body else [{}]
         return [changed(rows[0], tuple(rest), value), *rows[1:]]
-    found = dict(body) if isinstance(body, dict) else {}
+    values = dict(body) if isinstance(body, dict) else {}
     if rest:
-        return {**found, head: changed(found.get(head), tuple(rest), value)}
+        return {**values, head: changed(values.get(head), tuple(rest), value)}
     if value is MISSING:
-        return {name: one for name, one in found.items() if name != head}
-    return {**found, head: value}
+        return {name: other for name, other in values.items() if name != head}
+    return {**values, head: value}
 
 
 def outcome(answer: Any) -> str:
-    """The status, and what is said of which field; of the first row that was refused."""
+    """The status, and the messages by field, those of the first refused row."""
     value = answer.json() if answer.content else {}
     errors = value.get("errors", []) if isinstance(value, dict) else []
     if answer.status_code < 400:
@@ -143,8 +143,8 @@ def outcome(answer: Any) -> str:
 
 
 def words(errors: Any) -> str:
-    told = errors if isinstance(errors, Mapping) else {"": [errors]}
-    text = "; ".join(f"{name}: {' '.join(map(str, said))}" for name, said in told.items())
+    by_field = errors if isinstance(errors, Mapping) else {"": [errors]}
+    text = "; ".join(f"{name}: {' '.join(map(str, said))}" for name, said in by_field.items())
     for pattern, word in UNKNOWN:
         text = pattern.sub(word, text)
     return text

@@ -37,28 +37,28 @@ class Holder:
     exports: str = ""
 
     def give_rights(self, membership: Membership) -> None:
-        """Those per record type; levels and flag are given when the membership is made."""
+        """Give the rights per record type; levels and flag are set when the membership is made."""
         for entity in filter(None, (self.imports, self.exports)):
             can = {"can_import": entity == self.imports, "can_export": entity == self.exports}
             membership.erp_rights.create(entity=entity, **can)
 
 
 def everywhere(directory: Level, admin: Level, erp: Level, *, can_push: bool = False) -> Holder:
-    held = Levels(directory, admin, erp)
-    return Holder(held, held, can_push)
+    levels = Levels(directory, admin, erp)
+    return Holder(levels, levels, can_push)
 
 
 def approves(imports: str, exports: str) -> Holder:
     """Standard on ERP Integrations with the flag; each record type in one direction alone."""
-    held = Levels(READ, READ, STANDARD)
-    return Holder(held, held, can_push=True, imports=imports, exports=exports)
+    levels = Levels(READ, READ, STANDARD)
+    return Holder(levels, levels, can_push=True, imports=imports, exports=exports)
 
 
 HOLDERS = {
-    # Each right a little too low.
+    # Each right one step too low.
     "reads all, with the flag": everywhere(READ, READ, READ, can_push=True),
     "standard in all": everywhere(STANDARD, STANDARD, STANDARD),
-    # One right each; everybody reads the rest, so that nothing is refused as not there.
+    # One right each; all of them read the rest, so that nothing is refused as not found.
     "D": everywhere(ADMIN, READ, READ),
     "A": everywhere(READ, ADMIN, READ),
     "E": everywhere(READ, READ, ADMIN),
@@ -250,27 +250,27 @@ TABLE: list[tuple[set[str], str]] = [
 
 @pytest.fixture
 def program(make_service, scene, name) -> Any:
-    """A program that holds what a row of ``HOLDERS`` says."""
-    held = HOLDERS[name]
+    """A program with the rights of a row of ``HOLDERS``."""
+    holder = HOLDERS[name]
     made = make_service(
         name,
-        levels=held.account,
-        on_projects=held.projects,
+        levels=holder.account,
+        on_projects=holder.projects,
         projects=[scene.project, scene.plain],
-        can_push_to_accounting=held.can_push,
+        can_push_to_accounting=holder.can_push,
     )
-    held.give_rights(made.made.application.service)
+    holder.give_rights(made.made.application.service)
     return made
 
 
 def without_origin_ids(body: Any) -> Any:
-    """What the ERP calls a record may be said only by whoever may import, see test_refusals."""
+    """Only a caller who may import may give an ERP ID, see test_refusals."""
     if isinstance(body, dict):
         kept = {name: value for name, value in body.items() if name != "origin_id"}
-        if "digest" in body:  # there it names what to link to
+        if "digest" in body:  # there it is the ERP record to link to
             return body
         return {name: without_origin_ids(value) for name, value in kept.items()}
-    return [without_origin_ids(one) for one in body] if isinstance(body, list) else body
+    return [without_origin_ids(row) for row in body] if isinstance(body, list) else body
 
 
 def key(operation: Operation) -> str:
@@ -279,7 +279,7 @@ def key(operation: Operation) -> str:
 
 
 def allowed() -> dict[str, set[str]]:
-    """Operation -> those who may."""
+    """Operation -> the holders who may carry it out."""
     return {line.strip(): who for who, lines in TABLE for line in lines.strip().splitlines()}
 
 
@@ -299,7 +299,7 @@ def test_each_writing_operation_is_open_to_those_who_hold_the_right_and_to_nobod
             wrong.append((key(operation), answer.status_code, answer.content[:200]))
         watched.compare(operation)
     assert wrong == []
-    assert watched.found_nothing()
+    assert watched.nothing_changed()
 
 
 def test_the_table_names_every_writing_operation_and_no_other():
@@ -307,7 +307,7 @@ def test_the_table_names_every_writing_operation_and_no_other():
 
 
 def test_a_program_of_another_account_carries_out_nothing(scene, stranger, other_account):
-    """Its calls are valid ones of the account, at the account's address and at its own."""
+    """It sends calls that are valid in the account, at the account's address and at its own."""
     watched = Watched(scene)
     for operation in writes.distinct():
         call = scene.call(operation)
@@ -320,4 +320,4 @@ def test_a_program_of_another_account_carries_out_nothing(scene, stranger, other
                 refused = answer.status_code in (403, 404, 405) or nothing_but_errors(answer)
                 assert refused, (operation, company, answer.status_code, answer.content)
         watched.compare(operation)
-    assert watched.found_nothing()
+    assert watched.nothing_changed()

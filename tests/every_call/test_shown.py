@@ -1,6 +1,6 @@
-"""What each address and each of its views shows of known rows: ``shown.txt``.
+"""What each address and each of its views shows of known rows, in ``shown.txt``.
 
-After a change that is meant: ``ERPBRIDGE_SHOWN=anew``, and a look at the diff.
+After an intended change run with ``ERPBRIDGE_SHOWN=anew``, and review the diff.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.every_call import known
 from tests.rest.fixtures import EVERYTHING, Api, service_of
 
 KEPT = Path(__file__).with_name("shown.txt")
-# About the caller, whose id nobody knows beforehand; see the end of this file.
+# About the caller, whose id is not known beforehand; see the end of this file.
 OF_THE_CALLER = {"Me", "CompanyMe"}
 STEP = "  "
 
@@ -46,13 +46,17 @@ def addresses() -> list[str]:
 
 
 def lines(api: Api, path: str) -> Iterator[str]:
-    """An answer as the file has it: each record begins a line, what is null comes last."""
+    """An answer as the file shows it: each record begins a line, null fields come last."""
     yield path
     value = api.get(path).json()
     for record in value if isinstance(value, list) else [value]:
-        told = record if isinstance(record, dict) else {"": record}
-        text = ", ".join(f"{name}: {written(one)}" for name, one in told.items() if one is not None)
-        empty = " ".join(name for name, one in told.items() if one is None)
+        values = record if isinstance(record, dict) else {"": record}
+        text = ", ".join(
+            f"{name}: {written(field_value)}"
+            for name, field_value in values.items()
+            if field_value is not None
+        )
+        empty = " ".join(name for name, field_value in values.items() if field_value is None)
         text += f"; null: {empty}" * bool(empty)
         yield from wrap(text, 98, initial_indent=STEP, subsequent_indent=3 * STEP, **WHOLE)
 
@@ -61,16 +65,16 @@ WHOLE = {"break_long_words": False, "break_on_hyphens": False}
 
 
 def written(value: Any) -> str:
-    # In the order of the names: PostgreSQL does not keep that of stored JSON.
+    # Sorted by name, since PostgreSQL does not keep the order of stored JSON.
     text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
     return text.replace('","', '", "').replace(',"', ', "')
 
 
 def test_each_address_shows_what_the_file_says(api):
-    told = [line for path in addresses() for line in lines(api, path)]
+    read_lines = [line for path in addresses() for line in lines(api, path)]
     if os.environ.get("ERPBRIDGE_SHOWN") == "anew":
-        KEPT.write_text("\n".join(told) + "\n")
-    assert told == KEPT.read_text().splitlines()
+        KEPT.write_text("\n".join(read_lines) + "\n")
+    assert read_lines == KEPT.read_text().splitlines()
 
 
 def test_the_file_has_every_view_that_can_be_read(ours):
@@ -79,7 +83,7 @@ def test_the_file_has_every_view_that_can_be_read(ours):
         for route in routes()
         if "get" in describe()["paths"].get(template(route), ())
     }
-    asked = {view_of(urljoin("/rest/v1.0/", one)) for one in addresses()}
+    asked = {view_of(urljoin("/rest/v1.0/", path)) for path in addresses()}
     assert described - asked == OF_THE_CALLER
 
 

@@ -1,7 +1,7 @@
 """What each writing operation locks, stores, notes and answers, in ``written.txt``.
 
-The calls are those of :mod:`tests.every_call.writes`. After a change that is meant:
-``ERPBRIDGE_WRITTEN=anew``, and a look at the diff.
+The calls are those of :mod:`tests.every_call.writes`. After an intended change run with
+``ERPBRIDGE_WRITTEN=anew``, and review the diff.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.every_call.test_shown import written
 from tests.every_call.writes import Call, Operation, Scene
 
 KEPT = Path(__file__).with_name("written.txt")
-# Follow from other columns, or are of no account here.
+# Columns that follow from others, or do not matter here.
 DERIVED = re.compile(r".*(_key|_text|_folded|_compared|_path|_reading)")
 PASSED_OVER = {
     "id",
@@ -63,13 +63,13 @@ def scene(all_segments, account, ada) -> Scene:
 @pytest.mark.parametrize("part", range(golden.PARTS))
 def test_each_writing_operation_does_what_the_file_says(scene, api, part):
     operations = writes.distinct()
-    told = []
+    blocks = []
     for operation in operations[part :: golden.PARTS]:
         block = [f"{operation.method} {operation.name}{' in a project' * operation.of_project}"]
         for line in lines_of(scene, api, operation, scene.call(operation)):
             block += folded(line)
-        told.append(block)
-    golden.compare(KEPT, part, told, of=len(operations), anew="ERPBRIDGE_WRITTEN")
+        blocks.append(block)
+    golden.compare(KEPT, part, blocks, of=len(operations), anew="ERPBRIDGE_WRITTEN")
 
 
 def folded(line: str) -> list[str]:
@@ -88,17 +88,17 @@ def lines_of(scene: Scene, api: Any, operation: Operation, call: Call) -> Iterat
             answer = send(scene, api, operation, call)
         yield f"locks {locks(locked)}"
         yield from differences(before, rows())
-        yield f"answers {answer.status_code} {shown(scene, api, operation, call, answer)}"
+        yield f"answers {answer.status_code} {body_text(scene, api, operation, call, answer)}"
 
 
-def locks(found: list[Any]) -> str:
+def locks(locked: list[Any]) -> str:
     """The tables in the order in which they are locked."""
-    names = [one.model.rpartition(".")[2] + "!" * (not one.leaves_keys) for one in found]
+    names = [lock.model.rpartition(".")[2] + "!" * (not lock.leaves_keys) for lock in locked]
     return " ".join(dict.fromkeys(names)) or "nothing"
 
 
-def shown(scene: Scene, api: Any, operation: Operation, call: Call, answer: Any) -> str:
-    """The body, or that it is what can be read afterwards, with the same tag."""
+def body_text(scene: Scene, api: Any, operation: Operation, call: Call, answer: Any) -> str:
+    """The body, or that it equals what a GET shows afterwards, with the same tag."""
     path = scene.address(operation, call).partition("?")[0]
     value = answer.json() if answer.content else None
     read = reading(scene, api, operation, path, value)
@@ -107,14 +107,14 @@ def shown(scene: Scene, api: Any, operation: Operation, call: Call, answer: Any)
         return f"as it can be read, {tag}"
     if isinstance(value, dict) and "entities" in value:
         rows = value["entities"]
-        if all(reading(scene, api, operation, path, one) is not None for one in rows):
+        if all(reading(scene, api, operation, path, row) is not None for row in rows):
             value["entities"] = f"{len(rows)} as can be read"
     text = "nothing" if value is None else written(plain(value))
     return f"{text}, with a tag" if "ETag" in answer else text
 
 
 def reading(scene: Scene, api: Any, operation: Operation, path: str, value: Any) -> Any:
-    """The GET that shows this value: of the same address, or of the record that is meant."""
+    """The GET that shows this value: of the same address, or of its record."""
     base = re.sub(r"/(sync|inactive|bulk_create|actions/\w+)(?=/|$)", "", path)
     pk = value.get("id") if isinstance(value, dict) else None
     for address in dict.fromkeys([path, base, f"{path}/{pk}", f"{base}/{pk}"]):
@@ -131,16 +131,18 @@ def query(scene: Scene, operation: Operation) -> str:
 
 
 def rows() -> Rows:
-    """Every row of every table of ours, by its id."""
+    """Every row of every table of the product, by id."""
     models: list[type[Model]] = [
-        one
-        for one in apps.get_models(include_auto_created=True)
-        if one.__module__.partition(".")[0]
+        model
+        for model in apps.get_models(include_auto_created=True)
+        if model.__module__.partition(".")[0]
         in ("erpbridge", "directory", "admin_wbs", "erp_integrations")
     ]
     return {
-        one._meta.label: {row[one._meta.pk.attname]: row for row in one._base_manager.values()}
-        for one in models
+        model._meta.label: {
+            row[model._meta.pk.attname]: row for row in model._base_manager.values()
+        }
+        for model in models
     }
 
 
@@ -150,33 +152,35 @@ def differences(before: Rows, after: Rows) -> Iterator[str]:
         yield from sorted(f"+ {name}: {columns(now[pk])}" for pk in now.keys() - was.keys())
         yield from [f"- {name}"] * len(was.keys() - now.keys())
         changed = (
-            {one: now[pk][one] for one in now[pk] if now[pk][one] != was[pk][one]}
+            {column: now[pk][column] for column in now[pk] if now[pk][column] != was[pk][column]}
             for pk in now.keys() & was.keys()
         )
-        yield from sorted(f"* {name}: {columns(one, also_empty=True)}" for one in changed if one)
+        yield from sorted(f"* {name}: {columns(row, also_empty=True)}" for row in changed if row)
 
 
 def columns(row: Mapping[str, Any], *, also_empty: bool = False) -> str:
-    """Values, then the names of columns with ids and times that are set."""
-    told = {
-        name: one for name, one in row.items() if (one or also_empty) and name not in PASSED_OVER
+    """The values, then the names of columns with ids or times that are set."""
+    kept = {
+        name: value
+        for name, value in row.items()
+        if (value or also_empty) and name not in PASSED_OVER
     }
-    unknown = [name for name, one in told.items() if plain(one, name) in UNTOLD and one]
+    unknown = [name for name, value in kept.items() if plain(value, name) in UNTOLD and value]
     values = {
-        name: plain(one, name)
-        for name, one in told.items()
+        name: plain(value, name)
+        for name, value in kept.items()
         if name not in unknown and not DERIVED.fullmatch(name)
     }
-    parts = [f"{name} {written(one)}" for name, one in values.items()]
+    parts = [f"{name} {written(value)}" for name, value in values.items()]
     return ", ".join([*parts, " ".join(name for name in unknown if not DERIVED.fullmatch(name))])
 
 
 def plain(value: Any, name: str = "") -> Any:
-    """Without what is another at each run, ids and times, and without what is null."""
+    """The value without ids and times, which differ in each run, and without nulls."""
     if isinstance(value, dict):
-        return {key: plain(one, key) for key, one in value.items() if one is not None}
+        return {key: plain(inner, key) for key, inner in value.items() if inner is not None}
     if isinstance(value, list):
-        return [plain(one, name) for one in value]
+        return [plain(inner, name) for inner in value]
     if isinstance(value, datetime | date):
         return "time"
     if isinstance(value, UUID) or (type(value) is int and ID.fullmatch(name)):

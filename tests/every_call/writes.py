@@ -1,7 +1,7 @@
-"""A call of every writing operation of the description that is carried out as it stands.
+"""A valid call of every writing operation of the description.
 
-What the calls are about is made once, by :class:`Scene`; ``CALLS`` says for each operation which
-row its address names and what it sends.
+:class:`Scene` makes the rows of the calls once; ``CALLS`` has for each operation the row of its
+address and the body.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ from tests.factories import (
 
 METHODS = ("post", "put", "patch", "delete")
 SCOPE = re.compile(r"/rest/v[0-9.]+/(companies/\{company_id\}/|projects/\{project_id\}/)?")
-# Addresses that name their project in the body or the query.
+# Addresses with their project in the body or the query.
 NAMES_PROJECT = ("cost_codes", "sub_jobs")
 WBS = "work_breakdown_structure"
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One writing operation: ``name`` is its address without version and scope."""
+    """One writing operation; ``name`` is its address without version and scope."""
 
     method: str
     template: str
@@ -65,7 +65,7 @@ class Operation:
 
 @dataclass(frozen=True)
 class Call:
-    """What the last id of the address is, and the body."""
+    """The last id of the address, and the body."""
 
     pk: int = 0
     body: Any = None
@@ -90,33 +90,33 @@ def operations() -> list[Operation]:
 
 
 def distinct() -> list[Operation]:
-    """Each operation under its first address: the others lead to the same handler."""
-    found: dict[tuple[str, str, bool], Operation] = {}
-    for one in operations():
-        found.setdefault((one.method, one.name, one.of_project), one)
-    return list(found.values())
+    """Each operation under its first address; the others have the same handler."""
+    by_address: dict[tuple[str, str, bool], Operation] = {}
+    for operation in operations():
+        by_address.setdefault((operation.method, operation.name, operation.of_project), operation)
+    return list(by_address.values())
 
 
 def parameters() -> dict[Operation, list[str]]:
-    """The parameters of the query that the description names for each writing operation."""
+    """The query parameters of each writing operation in the description."""
     paths = describe()["paths"]
     return {
-        one: [
+        operation: [
             given["name"]
-            for given in paths[one.template][one.method.lower()]["parameters"]
+            for given in paths[operation.template][operation.method.lower()]["parameters"]
             if given["in"] == "query"
         ]
-        for one in operations()
+        for operation in operations()
     }
 
 
 def conditional() -> set[Operation]:
-    """The writing operations that take If-Match, by the description."""
+    """The writing operations that take If-Match according to the description."""
     paths = describe()["paths"]
     return {
-        one
-        for one in operations()
-        for given in paths[one.template][one.method.lower()]["parameters"]
+        operation
+        for operation in operations()
+        for given in paths[operation.template][operation.method.lower()]["parameters"]
         if given["name"] == "If-Match"
     }
 
@@ -232,7 +232,7 @@ class Scene:
             {"segment_id": self.code_segment.pk, "segment_item_id": self.here.pk},
             {"segment_id": self.type_segment.pk, "segment_item_id": self.cost_type.pk},
         ]
-        row = budget_codes.WbsCodeRow([tuple(one.values()) for one in self.pairs], "Walls")
+        row = budget_codes.WbsCodeRow([tuple(pair.values()) for pair in self.pairs], "Walls")
         budget_codes.store(self.project, [row], by=self.ada)
         self.budget_code = WbsCode.objects.get(pk=row.pk)
 
@@ -265,13 +265,13 @@ class Scene:
         self._name_an_id("V-NAMED")
 
     def _name_an_id(self, erp_id: str) -> None:
-        """A program says what a company is called in the ERP, and an update of it waits."""
-        firm, told = self._company("Named Inc"), sendable.Origin(id=erp_id)
-        assert sendable.link("vendor", {firm.pk: told}, access=self._of_account()) == {}
+        """A program has given a company's ERP ID, and an update of the company waits."""
+        firm, origin = self._company("Named Inc"), sendable.Origin(id=erp_id)
+        assert sendable.link("vendor", {firm.pk: origin}, access=self._of_account()) == {}
         self.named, self.named_id = steps.update_item(firm, self.access, "Renamed Inc"), erp_id
 
     def call(self, operation: Operation) -> Call:
-        """What to send, and to which row."""
+        """The call of the operation: its row and its body."""
         key = f"{operation.method} {operation.name}"
         return CALLS[key](self, operation.of_project)
 
@@ -298,22 +298,22 @@ def user(number: int = 1, **more: Any) -> dict[str, Any]:
     }
 
 
-def in_list(found: Scene, **values: Any) -> dict[str, Any]:
-    return {"standard_cost_code_list_id": found.list.pk, **values}
+def in_list(scene: Scene, **values: Any) -> dict[str, Any]:
+    return {"standard_cost_code_list_id": scene.list.pk, **values}
 
 
-def in_project(found: Scene, **values: Any) -> dict[str, Any]:
-    return {"project_id": found.plain.pk, **values}
+def in_project(scene: Scene, **values: Any) -> dict[str, Any]:
+    return {"project_id": scene.plain.pk, **values}
 
 
-def order(found: Scene, of_project: bool) -> dict[str, Any]:
+def order(scene: Scene, of_project: bool) -> dict[str, Any]:
     rows = (
-        default_structure.of_project(found.project)
+        default_structure.of_project(scene.project)
         if of_project
-        else list(Segment.objects.structure(found.account.pk))
+        else list(Segment.objects.structure(scene.account.pk))
     )
     turned = enumerate(reversed(rows))
-    return {"updated_order": [{"segment_id": one.pk, "position": at} for at, one in turned]}
+    return {"updated_order": [{"segment_id": segment.pk, "position": at} for at, segment in turned]}
 
 
 ITEMS = f"{WBS}/segments/{{segment_id}}/segment_items"
@@ -503,7 +503,7 @@ CALLS: dict[str, Callable[[Scene, bool], Call]] = {
 }
 
 
-def further_pairs(found: Scene) -> list[dict[str, int]]:
-    """The items of a budget code that is not there yet."""
-    code, kind = found.pairs
-    return [code | {"segment_item_id": found.there.pk}, kind]
+def further_pairs(scene: Scene) -> list[dict[str, int]]:
+    """The items of a budget code that does not exist yet."""
+    code, kind = scene.pairs
+    return [code | {"segment_item_id": scene.there.pk}, kind]

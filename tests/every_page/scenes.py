@@ -1,4 +1,4 @@
-"""One scene for all tests of a module: it takes longer to make than most of them to run."""
+"""One scene for all tests of a module, since making it takes longer than most of them."""
 
 from __future__ import annotations
 

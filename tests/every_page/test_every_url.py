@@ -32,7 +32,7 @@ from tests.factories import (
     RequestFactory,
 )
 
-# Arguments that name no object: a foreign person's own page with them is a page of their own.
+# Arguments that refer to no object; an address with only these shows persons their own page.
 NO_OBJECT = {"account_id", "kind"}
 
 
@@ -71,15 +71,15 @@ def walk(
     arguments: frozenset[str] = frozenset(),
 ) -> Iterator[tuple[str, frozenset[str]]]:
     """Name and arguments of every URL of the project."""
-    for one in patterns:
+    for pattern in patterns:
         taken = arguments | set(
-            one.pattern.converters if isinstance(one.pattern, RoutePattern) else ()
+            pattern.pattern.converters if isinstance(pattern.pattern, RoutePattern) else ()
         )
-        if isinstance(one, URLResolver):
-            inner = f"{namespace}{one.namespace}:" if one.namespace else namespace
-            yield from walk(one.url_patterns, inner, taken)
+        if isinstance(pattern, URLResolver):
+            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            yield from walk(pattern.url_patterns, inner, taken)
         else:
-            yield f"{namespace}{one.name}", taken - set(one.default_args)
+            yield f"{namespace}{pattern.name}", taken - set(pattern.default_args)
 
 
 OF_ACCOUNTS = sorted(
@@ -103,9 +103,9 @@ def ids(url: tuple[str, tuple[str, ...]]) -> str:
 
 
 def answers(client: Client, path: str) -> set[int]:
-    """What GET and POST answer; 405 says only that the page takes the other one."""
-    found = {client.get(path).status_code, client.post(path).status_code}
-    return found - {405}
+    """The statuses of GET and POST, without 405, which a page answers to a method it lacks."""
+    statuses = {client.get(path).status_code, client.post(path).status_code}
+    return statuses - {405}
 
 
 def test_the_walk_finds_the_pages_of_every_app():

@@ -1,7 +1,8 @@
 """Whatever is sent to a page of an account, the answer is never a server error.
 
 Every URL is walked as Ada, who may do everything, so that no permission stops the input before
-the code that reads it. New URLs join by themselves, see :mod:`tests.every_page.test_every_url`.
+the code that reads it. New URLs are included automatically, see
+:mod:`tests.every_page.test_every_url`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ NASTY = (
     "9" * 40,
     "9" * 5_000,  # more digits than Python turns into a number
     "1e309",
-    "\u0663\u00b2",  # digits to str.isdigit, but not to a database
+    "\u0663\u00b2",  # digits for str.isdigit, but not for a database
     "'; DROP TABLE x; --",
     "<script>%s{{7*7}}",
     "../../etc/passwd",
@@ -37,7 +38,7 @@ NASTY = (
     "\r\nX-Injected: 1",
     " ".join("abcdefghijklmnopqrstuvwxyz" * 4),
 )
-# Parameters some page reads; a page that does not know one must not mind it.
+# Parameters that some page reads; other pages must ignore them.
 ASKED = """
     q sort size after before status erp trade tab show page name adapter cursor next
     at open adding all source list_seen
@@ -73,7 +74,7 @@ FILES = [
 
 @pytest.fixture
 def pages(ours, ada, account) -> dict[str, object]:
-    """The objects of the walk, Ada's own where a page shows only these."""
+    """The objects in the addresses, Ada's own where a page shows only these."""
     mine = CompanyImportFactory.create(account=account, by=ada).pk
     return ours | {"import_id": mine}
 
@@ -86,17 +87,19 @@ def as_ada(client_of, ada) -> Client:
 
 
 def fields_of(html: str) -> dict[str, str]:
-    """Name and present value of every field of a page's forms."""
-    found: dict[str, str] = {}
+    """Name and current value of every field of a page's forms."""
+    fields: dict[str, str] = {}
     for tag in re.findall(r"<(?:input|select|textarea|button)\b[^>]*>", html):
-        name, value = (re.search(rf'\s{one}="([^"]*)"', tag) for one in ("name", "value"))
+        name, value = (
+            re.search(rf'\s{attribute}="([^"]*)"', tag) for attribute in ("name", "value")
+        )
         if name and name[1] != "csrfmiddlewaretoken":
-            found.setdefault(unescape(name[1]), unescape(value[1]) if value else "")
-    return found
+            fields.setdefault(unescape(name[1]), unescape(value[1]) if value else "")
+    return fields
 
 
 def spoiled(fields: dict[str, str]) -> Iterator[dict[str, str]]:
-    """The form with everything spoiled, then with one field at a time."""
+    """The form with a bad value in all fields, then in one field at a time."""
     for value in NASTY:
         yield dict.fromkeys([*fields, *SENT.split()], value)
     for place, name in enumerate(fields):
@@ -104,7 +107,7 @@ def spoiled(fields: dict[str, str]) -> Iterator[dict[str, str]]:
 
 
 def takes(client: Client, method: str, path: str) -> bool:
-    """Whether the page knows the method at all; also the first check that it does not break."""
+    """Whether the page allows the method; also a first check that it does not fail."""
     answer = client.generic(method, path)
     assert answer.status_code < 500
     return answer.status_code != 405
@@ -124,15 +127,15 @@ def test_no_query_string_breaks_a_page(url, pages, as_ada):
 @pytest.mark.parametrize("url", OF_ACCOUNTS, ids=ids)
 def test_no_form_breaks_a_page(url, pages, as_ada):
     path = address(*url, pages)
-    shown = as_ada.get(path)
-    assert shown.status_code < 500
+    response = as_ada.get(path)
+    assert response.status_code < 500
     if not takes(as_ada, "POST", path):
         return
-    fields = fields_of(shown.content.decode()) if shown.status_code == 200 else {}
+    fields = fields_of(response.content.decode()) if response.status_code == 200 else {}
     for sent in spoiled(fields):
         assert as_ada.post(path, sent).status_code < 500, {k: v[:40] for k, v in sent.items()}
     for content, name in FILES:
-        sent = {one: SimpleUploadedFile(name, content) for one in ("file", "logo", "name")}
+        sent = {field: SimpleUploadedFile(name, content) for field in ("file", "logo", "name")}
         assert as_ada.post(path, fields | sent).status_code < 500, name
 
 

@@ -1,5 +1,5 @@
-"""A second click on what ends something lands where the first did, and is told that it was over;
-what an account never had is not there, whoever has ended it.
+"""A second click that ends something leads to the same page as the first, and says that it has
+ended already; an object that the account never had is not found, even if another has ended it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class End:
-    """Where something is ended: the name of its address, the place, its id, and what is sent."""
+    """A way to end something: the name of its address, the place, the id, and the form data."""
 
     name: str
     place: tuple[int, ...] = ()
@@ -112,12 +112,12 @@ def sub_job(scene: Scene) -> End:
 
 def _linked_code(scene: Scene, **form: Any) -> End:
     connection = steps.connect(scene.account, by=scene.user)
-    found = CodeList.objects.get(connection_id=connection.pk)
-    code = tree(found, scene.user, "01 General")["01"]
+    code_list = CodeList.objects.get(connection_id=connection.pk)
+    code = tree(code_list, scene.user, "01 General")["01"]
     access = policy.load(scene.user, scene.account)
     assert link("cost_code", {code.pk: Origin(id="C-1")}, access=access) == {}
-    found.refresh_from_db()
-    data = {"reason": "Another's", "seen": found.revision, **form}
+    code_list.refresh_from_db()
+    data = {"reason": "Another's", "seen": code_list.revision, **form}
     return End("admin_wbs:unlink", (scene.account.pk,), code.pk, data)
 
 
@@ -152,11 +152,11 @@ CASES: list[Callable[[Scene], End]] = [
     deleted_code,
     default_rule,
 ]
-# The others end all there is, whatever that is.
-OF_ONE = [one for one in CASES if one not in (own_programs, programs_of_a_person)]
-every_case = pytest.mark.parametrize("case", CASES, ids=[one.__name__ for one in CASES])
-each_of_one = pytest.mark.parametrize("case", OF_ONE, ids=[one.__name__ for one in OF_ONE])
-# What ends nothing that has an address of its own, and where it is tested that it says so.
+# The others end all objects of a kind.
+OF_ONE = [case for case in CASES if case not in (own_programs, programs_of_a_person)]
+every_case = pytest.mark.parametrize("case", CASES, ids=[case.__name__ for case in CASES])
+each_of_one = pytest.mark.parametrize("case", OF_ONE, ids=[case.__name__ for case in OF_ONE])
+# Addresses that end nothing with an address of its own, and the test that covers each.
 ELSEWHERE = {
     "admin_wbs:project_remove": "ticked rows: tests/admin_wbs/projects/test_cost_codes.py",
     "erp:item_unlink": "the item stays: tests/erp_integrations/workflow/links/test_unlink.py",
@@ -177,7 +177,7 @@ def other_scene(other_account, olga) -> Scene:
 
 
 def said(answer: Any) -> list[str]:
-    return [str(one) for one in get_messages(answer.wsgi_request)]
+    return [str(message) for message in get_messages(answer.wsgi_request)]
 
 
 @every_case
@@ -188,7 +188,9 @@ def test_a_second_click_lands_where_the_first_did_and_ends_nothing_more(case, sc
     events = Event.objects.count()
     for again in (client.post(end.url, end.data), client.post(end.url, end.data)):
         assert (again.status_code, again["Location"]) == (302, first["Location"])
-        (word,) = [one for one in said(again) if "already" in one or "any more" in one][-1:]
+        (word,) = [
+            message for message in said(again) if "already" in message or "any more" in message
+        ][-1:]
         assert word
     assert Event.objects.count() == events
 
@@ -245,9 +247,9 @@ def ticked_items(scene: Scene) -> tuple[str, dict[str, Any]]:
 
 
 def ticked_codes_of_a_project(scene: Scene) -> tuple[str, dict[str, Any]]:
-    found = list_services.create(account=scene.account, name="Residential", by=scene.user)
-    made = tree(found, scene.user, "01 General")["01"]
-    cost_codes.add(found, [made.pk], project=scene.project, by=scene.user)
+    code_list = list_services.create(account=scene.account, name="Residential", by=scene.user)
+    made = tree(code_list, scene.user, "01 General")["01"]
+    cost_codes.add(code_list, [made.pk], project=scene.project, by=scene.user)
     url = reverse("admin_wbs:project_remove", args=[scene.account.pk, scene.project.pk])
     return url, {"ids": made.pk}
 
@@ -275,5 +277,5 @@ def test_every_address_that_ends_something_is_among_these(scene):
         for name, _arguments in walk(get_resolver().url_patterns)
         if name.rpartition(":")[2].rpartition("_")[2] in words and "_api:" not in name
     }
-    shown = {case(scene).name for case in CASES if case is not default_rule and case is not code}
-    assert ending - ELSEWHERE.keys() == shown
+    tried = {case(scene).name for case in CASES if case is not default_rule and case is not code}
+    assert ending - ELSEWHERE.keys() == tried

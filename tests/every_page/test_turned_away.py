@@ -1,4 +1,4 @@
-"""Who gets past the question of rights where ``test_written_pages.py`` sends no form."""
+"""Who passes the check of rights where ``test_written_pages.py`` sends no form."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LET_IN: list[tuple[set[str], str]] = [
         """,
     ),
     (
-        # The preview of a file is for whoever took it up.
+        # The preview of a file is only for the person who uploaded it.
         set(),
         """
         admin_wbs:import_preview

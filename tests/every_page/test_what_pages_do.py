@@ -1,7 +1,7 @@
 """What the pages of people, projects and settings show, store and note, in ``pages.txt``.
 
-The rows are those of :mod:`tests.every_call.known`. After a change that is meant:
-``ERPBRIDGE_PAGES=anew``, and a look at the diff.
+The rows are those of :mod:`tests.every_call.known`. After an intended change run with
+``ERPBRIDGE_PAGES=anew``, and review the diff.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ SAM, LENA, PAT, ADA = (f"{BASE}/people/{MEMBER + place}/" for place in (2, 3, 1,
 NOBODY_YET, ASKED = f"{BASE}/people/{MEMBER + 8}/", f"{BASE}/people/{MEMBER + 9}/"
 ROLES = "directory", "admin", "erp_integrations"
 LEVELS = dict.fromkeys(ROLES, "1")
-# An admin without the approver's privilege, somebody invited, and somebody who is asked to join.
+# An admin without the approver's privilege, an invited person, and one who is asked to join.
 OTHERS = (
     ("bea@example.com", "Bea Second"),
     ("new@example.com", "Nora New"),
     ("olga.two@example.com", "Olga Two"),
 )
-# Who asks -> the pages.
+# Person -> the pages that they open.
 SHOWN: dict[str, list[str]] = {
     "ada": [
         f"{BASE}/people/",
@@ -77,7 +77,7 @@ SHOWN: dict[str, list[str]] = {
     ],
 }
 Sent = dict[str, Any]
-# Who sends, where, and what is changed in the form as shown.
+# Who sends, the address, and the changes to the form as shown.
 SENT: list[tuple[str, str, Sent]] = [
     ("ada", f"{BASE}/people/add/", {"email": "Nia@Example.com", "name": "Nia New", **LEVELS}),
     ("ada", f"{BASE}/people/add/", {"email": "olga@example.com", "name": "Olga", "admin": "2"}),
@@ -128,7 +128,7 @@ SENT: list[tuple[str, str, Sent]] = [
     ("sam", "/me/", {"time_zone": "Nowhere"}),
 ]
 MOMENT = re.compile(r"[A-Z][a-z]{2} \d{1,2}, \d{4} \d\d:\d\d [A-Z]+")
-# Are another at each run.
+# Values that differ in each run.
 UNKNOWN = (
     (re.compile(r"/(join|invitation)/[^\s\]]{9,}"), r"/\1/.."),
     (re.compile(r"/people/(?!940000\d/)\d+"), "/people/new"),
@@ -166,13 +166,13 @@ def clients(db: None, client_of, olga) -> dict[str, Client]:
 
 
 def test_each_page_shows_and_does_what_the_file_says(clients):
-    told = [*shown(clients), *done(clients)]
+    lines = [*page_lines(clients), *done(clients)]
     if os.environ.get("ERPBRIDGE_PAGES") == "anew":
-        KEPT.write_text("\n".join(told) + "\n")
-    assert told == KEPT.read_text().splitlines()
+        KEPT.write_text("\n".join(lines) + "\n")
+    assert lines == KEPT.read_text().splitlines()
 
 
-def shown(clients: dict[str, Client]) -> Iterator[str]:
+def page_lines(clients: dict[str, Client]) -> Iterator[str]:
     for name, paths in SHOWN.items():
         for path in paths:
             answer = clients[name].get(path)
@@ -183,14 +183,21 @@ def shown(clients: dict[str, Client]) -> Iterator[str]:
 def done(clients: dict[str, Client]) -> Iterator[str]:
     for name, path, changes in SENT:
         with taken_back():
-            form = next((one for one in shown_on(clients["ada"], path) if one.action == path), None)
+            form = next(
+                (
+                    candidate
+                    for candidate in shown_on(clients["ada"], path)
+                    if candidate.action == path
+                ),
+                None,
+            )
             sent: Sent = {**(form.values if form else {}), **changes}
             sent = {key: value for key, value in sent.items() if value is not None}
             yield f"POST {path} as {name}: {changes}"
             before = rows()
             with locking() as locked:
                 answer = clients[name].post(
-                    path, {key: one for key, one in sent.items() if one is not None}
+                    path, {key: value for key, value in sent.items() if value is not None}
                 )
             yield from folded(f"answers {answer.status_code} {answer.get('Location', '')}")
             for message in get_messages(answer.wsgi_request):
@@ -215,9 +222,9 @@ def folded(line: str) -> list[str]:
 
 
 class Reading(HTMLParser):
-    """Of the main part of a page: the cells of its tables, its links, and its fields as filled in.
+    """The cells of tables, the links and the filled-in fields of the main part of a page.
 
-    Not what is said around them, which may be put otherwise.
+    The text around them is left out, since its wording may change.
     """
 
     def __init__(self) -> None:
@@ -262,7 +269,7 @@ def text_of(answer: Any) -> str:
     reading.feed(answer.text)
     errors = [
         f"{name}: {' '.join(map(str, said))}"
-        for one in answer.context or ()
-        for name, said in (one.get("form").errors.items() if "form" in one else ())
+        for context in answer.context or ()
+        for name, said in (context.get("form").errors.items() if "form" in context else ())
     ]
     return " ".join(reading.found + list(dict.fromkeys(errors)))

@@ -1,4 +1,4 @@
-"""What the forms of all pages write, and for whom: sent as shown, by each of several persons.
+"""What the forms of all pages write, and for whom, when each of several persons sends them.
 
 The pages are walked as Ada, who is shown everything. A page whose form is new needs a line in
 ``WRITTEN``, or in ``BESIDE`` where the walk cannot send it as shown.
@@ -36,7 +36,7 @@ from tests.forms import Form, Values, shown_in, shown_on
 
 __all__ = ["account", "ada", "scene"]
 
-# What a person fills in where a form is shown empty.
+# Values for fields that a form shows empty.
 TYPED = {
     "name": "New",
     "new-code": "77",
@@ -55,7 +55,7 @@ TYPED = {
     "redirect_uris": "https://example.com/back",
     "note": "Please.",
 }
-# What is changed in a form that is shown filled in, or comes from beside it.
+# Changes to a form that is shown filled in, or values that come from elsewhere.
 CHANGED: dict[str, dict[str, Any]] = {
     "admin_wbs:code_edit": {"description": "Changed"},
     "admin_wbs:cost_type": {"label": "Changed"},
@@ -65,15 +65,15 @@ CHANGED: dict[str, dict[str, Any]] = {
     "erp:accept_many": {"vendor_type": "SUB"},
     "erp:project_accept_many": {"vendor_type": "SUB"},
 }
-# Forms that the walk is not shown as they would be sent: made by a script, or in a state of rows
-# that this scene lacks.
+# Forms that the pages of this scene do not show as they would be sent: filled by a script, or shown
+# for states of rows that the scene lacks.
 BESIDE: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "directory:project_company_place": lambda s: {"company": s.elsewhere.pk},
     "erp:connection_create": lambda s: {"adapter": "simulator", "name": "Other"},
     "erp:item_accept": lambda s: {"digest": s.ready.digest, "vendor_type": "SUB"},
     "erp:project_item_accept": lambda s: {"digest": s.ready.digest, "vendor_type": "SUB"},
 }
-# What nothing in this scene lets write, and where it is tested; who is let in there:
+# Forms that nothing in this scene allows, and the test that covers each; who may open them:
 # tests/every_page/test_turned_away.py.
 ELSEWHERE = {
     "admin_wbs:cost_type_delete": "tests/admin_wbs/cost_types/test_services.py: defaults",
@@ -106,7 +106,7 @@ ELSEWHERE = {
     "oauth:person_program_end": "tests/oauth/test_ending.py: takes a program of a person",
     "oauth:person_programs_end": "tests/oauth/test_ending.py: takes a program of a person",
 }
-# Beside Ada, who holds all of them. Read out of a run, then compared with
+# Without Ada, who has all of them. Taken from a run, then compared with
 # docs/design/permissions.md, "Who does what", in the
 # way that tests/every_call/test_rights.py says.
 WRITTEN: list[tuple[set[str], str]] = [
@@ -300,11 +300,11 @@ WRITTEN: list[tuple[set[str], str]] = [
         """,
     ),
 ]
-# Fields by which one address does several things.
+# Fields that select one of several actions of an address.
 VERBS = {"action", "act", "verb", "answer", "confirm", "then"}
-# Rows for which one thing is tried.
+# The number of rows that a form is tried with.
 MOST_ALIKE = 3
-# Written to sessions, or by the browser's coming and going.
+# Tables of sessions and visits.
 OF_THE_VISIT = ("django_session", "access_user", "axes_")
 
 
@@ -351,50 +351,50 @@ Sent = tuple[Form, Values]
 
 def addresses(scene: Scene) -> dict[str, str]:
     """Every address with every kind of row -> its name."""
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     for values in places(scene):
         for name, arguments in OF_ACCOUNTS:
             if set(arguments) <= set(values):
-                kwargs = {one: values[one] for one in arguments}
-                found[reverse(name, kwargs=kwargs)] = name
-    return found
+                kwargs = {argument: values[argument] for argument in arguments}
+                names[reverse(name, kwargs=kwargs)] = name
+    return names
 
 
 def forms(scene: Scene, client: Client) -> list[Sent]:
-    """Every form of every page, once by each of its buttons, filled in; and those to confirm it."""
-    found: dict[str, dict[str, Sent]] = {}
+    """Every form of every page, filled in, once for each button, and the forms to confirm it."""
+    by_label: dict[str, dict[str, Sent]] = {}
     paths = addresses(scene)
     for path in paths:
-        _note(found, shown_on(client, path))
+        _note(by_label, shown_on(client, path))
     for path, name in paths.items():
         if name in BESIDE:
-            _note(found, [Form(path, {key: [str(v)] for key, v in BESIDE[name](scene).items()})])
-    for form, sent in [one for alike in found.values() for one in alike.values()]:
+            _note(by_label, [Form(path, {key: [str(v)] for key, v in BESIDE[name](scene).items()})])
+    for form, sent in [pair for alike in by_label.values() for pair in alike.values()]:
         with taken_back():
-            _note(found, shown_in(client.post(form.action, sent)))
-    return [one for alike in found.values() for one in alike.values()]
+            _note(by_label, shown_in(client.post(form.action, sent)))
+    return [pair for alike in by_label.values() for pair in alike.values()]
 
 
-def _note(found: dict[str, dict[str, Sent]], forms: Iterable[Form]) -> None:
+def _note(by_label: dict[str, dict[str, Sent]], forms: Iterable[Form]) -> None:
     for form in forms:
         if form.scripted or not form.action.startswith("/accounts/"):
             continue
         for sent in form.pressed():
             typed = {name: [TYPED[name]] for name in sent if not any(sent[name]) and name in TYPED}
             values = sent | typed | CHANGED.get(form.name, {})
-            known = found.setdefault(label(form, sent), {})
+            known = by_label.setdefault(label(form, sent), {})
             if len(known) < MOST_ALIKE:
                 known.setdefault(form.action, (form, values))
 
 
 def label(form: Form, sent: Values) -> str:
-    """The name of the address, and what of several things is done there."""
+    """The name of the address, and the action if it has several."""
     verbs = [f"{name}={sent[name][0]}" for name in sorted(VERBS & sent.keys())]
     return " ".join([form.name, *verbs])
 
 
 def writes(client: Client, form: Form, sent: Values, before: dict[str, Any]) -> list[str]:
-    """The tables that sending a form changes; it is taken back then."""
+    """The tables that a sent form changes; the change is rolled back."""
     wrote = False
 
     def note(execute: Any, sql: str, *rest: Any) -> Any:
@@ -414,14 +414,14 @@ def writes(client: Client, form: Form, sent: Values, before: dict[str, Any]) -> 
 
 
 def person(scene: Scene, name: str) -> User:
-    """Who holds what a row of ``HOLDERS`` says."""
-    held = HOLDERS[name]
+    """A person with the rights of a row of ``HOLDERS``."""
+    holder = HOLDERS[name]
     member: Membership = MembershipFactory.create(
-        account=scene.account, can_push_to_accounting=held.can_push, **vars(held.account)
+        account=scene.account, can_push_to_accounting=holder.can_push, **vars(holder.account)
     )
     for project in (scene.project, scene.plain):
-        ProjectMembershipFactory.create(membership=member, project=project, **vars(held.projects))
-    held.give_rights(member)
+        ProjectMembershipFactory.create(membership=member, project=project, **vars(holder.projects))
+    holder.give_rights(member)
     return member.user
 
 
@@ -453,7 +453,7 @@ def test_the_walk_sends_the_forms_of_every_writing_page(pages, scene, client_of,
 
 
 def allowed() -> dict[str, set[str]]:
-    """What is sent -> those for whom it writes."""
+    """Form -> the persons for whom it writes."""
     return {line.strip(): who for who, lines in WRITTEN for line in lines.strip().splitlines()}
 
 
@@ -473,7 +473,7 @@ def test_each_form_writes_for_those_who_hold_the_right_and_for_nobody_else(
 
 # --- rows of another account in the fields of a form -------------------------------------------
 
-# Fields with numbers that name no row.
+# Fields with numbers that are not ids of rows.
 PLAIN = {
     *("seen", "upto", "list_seen", "latency_ms", "fault_every", "max_in_flight", "only_empty"),
     *("directory", "admin", "erp_integrations", "code", "number", "code_tiers", "tiered", "ticked"),
@@ -487,7 +487,7 @@ WHATEVER_IS_TICKED = {"all", "everything"}
 
 
 def foreign(form: Form, field: str, other: Scene) -> Any:
-    """A row of the other account that a field could name."""
+    """The id of a row of the other account that a field could refer to."""
     rows: dict[str, Callable[[], Any]] = {
         "ids directory": lambda: other.vendor.pk,
         "ids erp": lambda: other.ready.pk,
@@ -513,9 +513,9 @@ def foreign(form: Form, field: str, other: Scene) -> Any:
 
 
 def names_a_row(form: Form, field: str, values: list[str]) -> bool:
-    shown = [*values, *form.offered.get(field, [])]
+    offered = [*values, *form.offered.get(field, [])]
     of_a_row = re.search(r"-\d+(-|$)", field)
-    numbers = any(shown) and all(re.fullmatch(r"\d*", str(one)) for one in shown)
+    numbers = any(offered) and all(re.fullmatch(r"\d*", str(value)) for value in offered)
     return numbers and field not in PLAIN | WHATEVER_IS_TICKED and not of_a_row
 
 
@@ -539,12 +539,12 @@ def test_no_field_of_a_form_takes_a_row_of_another_account(
         if row is None:
             taken.append((form.name, field, "tell this test what it names"))
             continue
-        # Without what would be done to rows of the account's own beside it.
-        beside = [one for one in sent if one in WHATEVER_IS_TICKED or one.startswith("value-")]
-        given = {name: one for name, one in sent.items() if name not in beside}
+        # Without the fields that would change rows of the account itself.
+        beside = [name for name in sent if name in WHATEVER_IS_TICKED or name.startswith("value-")]
+        given = {name: value for name, value in sent.items() if name not in beside}
         given[field] = [str(row)]
         changed = writes(client, form, given, before)
-        # A click on many rows is kept, with none of them done.
+        # A click on many rows is stored, with none of them carried out.
         if set(changed) - {"erp_integrations_request"}:
             taken.append((form.name, form.action, field, changed))
     assert not taken, "\n".join(map(str, taken))
