@@ -27,7 +27,7 @@ LONGEST = 120
 
 @pytest.fixture(scope="session", autouse=True)
 def _installed() -> None:
-    """The clients, as locked; does nothing where they are there."""
+    """Install the locked clients, unless they are installed."""
     subprocess.run([ROOT / "bin" / "clients"], check=True, timeout=600)
 
 
@@ -46,7 +46,7 @@ def credentials(live_server) -> dict[str, str]:
 
 @pytest.fixture
 def approver(live_server, credentials) -> dict[str, str]:
-    """A second service account there, for nobody accepts what is their own."""
+    """A second service account of the account, since nobody may accept what they have sent."""
     return api_client(
         base_url=live_server.url,
         company=credentials["COMPANY_ID"],
@@ -56,7 +56,7 @@ def approver(live_server, credentials) -> dict[str, str]:
 
 @pytest.fixture
 def connection(credentials) -> Connection:
-    """An ERP that the account is connected to after the fact."""
+    """An ERP that the account is connected to later."""
     account = Account.objects.get(pk=credentials["COMPANY_ID"])
     admin = Membership.objects.people().get(account=account)
     return steps.connect(account, by=admin.user)

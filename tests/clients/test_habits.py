@@ -72,9 +72,9 @@ def test_5_and_6_bare_arrays_whose_links_rubys_sdk_can_follow(web, account):
     assert (response.headers["Total"], response.headers["Per-Page"]) == ("3", "2")
     links = {}
     for part in response.headers["Link"].split(", "):
-        # The pattern of the Ruby SDK wants the version inside the address.
-        found = re.fullmatch(r'<(.*/rest/v\d\.\d/.*)>; rel="(\w+)"', part)
-        links[found[2]] = found[1]
+        # The pattern of the Ruby SDK requires the version in the address.
+        match = re.fullmatch(r'<(.*/rest/v\d\.\d/.*)>; rel="(\w+)"', part)
+        links[match[2]] = match[1]
     assert links["next"].startswith(web.base)
     following = web.get(links["next"], timeout=TIMEOUT)
     assert len(following.json()) == 1
@@ -103,9 +103,9 @@ def test_8_and_9_sync_answers_both_lists_and_echoes_bad_rows(web):
         f"{web.base}/rest/v1.0/vendors/sync", json={"updates": rows}, timeout=TIMEOUT
     )
     assert response.status_code == 200
-    told = response.json()
-    assert len(told["entities"]) == 1
-    assert {name: told["errors"][0][name] for name in rows[1]} == rows[1]
+    body = response.json()
+    assert len(body["entities"]) == 1
+    assert {name: body["errors"][0][name] for name in rows[1]} == rows[1]
 
 
 def test_10_a_bad_token_is_401_before_the_company_is_looked_at(web):
@@ -146,19 +146,19 @@ def test_14_a_page_reads_its_own_rows_by_an_index_however_many_there_are(api, ac
     assert (len(first.json()), len(last.json()), last["Total"]) == (100, 100, "300")
     assert len(near) == len(far) <= MOST_QUERIES
     page = next(sql for sql in far if "LIMIT 100 OFFSET 200" in sql)
-    assert "notes" not in page  # only ids are ordered; the rows come by them
+    assert "notes" not in page  # only ids are sorted; the rows are fetched by id
     plan = plan_of(page)
     assert "index" in plan.lower()
-    # Nothing but equal names is sorted; SQLite and PostgreSQL each have words of their own.
+    # Only rows with equal names are sorted; the plans of SQLite and PostgreSQL say it differently.
     assert "FOR ORDER BY" not in plan
     assert not re.search(r"(?<!Incremental )Sort  \(", plan)
 
 
 def asked(api, path: str):
-    """An answer, and the statements that it took."""
+    """An answer, and the SQL statements of its request."""
     with CaptureQueriesContext(database) as taken:
         response = api.get(path)
-    return response, [one["sql"] for one in taken.captured_queries]
+    return response, [query["sql"] for query in taken.captured_queries]
 
 
 def plan_of(sql: str) -> str:

@@ -1,7 +1,7 @@
-"""Conflicts that PostgreSQL itself raises: a deadlock, in the statement that a test chooses.
+"""Conflicts that PostgreSQL itself raises: a deadlock in a statement that the test chooses.
 
-A trigger on every table of ours raises it, so it is the real error through the real stack. It
-counts by a sequence, which no rollback takes back.
+A trigger on every table of the product raises it, so it is the real error through the real stack.
+It counts with a sequence, which no rollback resets.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BEGIN
   RETURN NULL;
 END $$;
 """
-# Differs between two runs of the same: times, and what is made by chance.
+# Values that differ between two runs of the same call: times, and random values.
 BY_CHANCE = (
     "digest",
     "intent",
@@ -51,15 +51,15 @@ PLAIN = ("text", "character varying", "boolean", "smallint")
 
 
 def names() -> list[str]:
-    """Every table but that of sessions, of which a request writes one row, by itself."""
-    found = {one._meta.db_table for one in apps.get_models(include_auto_created=True)}
-    found.discard(Session._meta.db_table)
-    return sorted(found & set(connection.introspection.table_names()))
+    """Every table but that of sessions, whose row a request writes in a statement of its own."""
+    tables = {model._meta.db_table for model in apps.get_models(include_auto_created=True)}
+    tables.discard(Session._meta.db_table)
+    return sorted(tables & set(connection.introspection.table_names()))
 
 
 @contextmanager
 def conflicts() -> Iterator[None]:
-    """With the triggers; taken away with the transaction of the test."""
+    """Add the triggers; they are removed with the transaction of the test."""
     with connection.cursor() as cursor:
         cursor.execute(FUNCTION)
         for name in names():
@@ -87,7 +87,7 @@ def written() -> int:
 
 @contextmanager
 def taken_back() -> Iterator[None]:
-    """As if nothing had been; for the code under test no transaction is open."""
+    """Roll back what is done inside; for the code under test no transaction is open."""
     with (
         transactions.taken_back(),
         connection.execute_wrapper(_by_itself),
@@ -98,7 +98,7 @@ def taken_back() -> Iterator[None]:
 
 @contextmanager
 def _outermost_with_savepoint() -> Iterator[None]:
-    """What is a transaction for the code under test can be taken back by itself."""
+    """Let a transaction of the code under test be rolled back separately."""
     enter = transaction.Atomic.__enter__
 
     def entered(self: Any) -> None:
@@ -118,7 +118,7 @@ def _outermost_with_savepoint() -> Iterator[None]:
 
 
 def _by_itself(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-    """A statement outside of a transaction fails alone."""
+    """A failed statement outside of a transaction affects no other."""
     if busy.in_transaction() or not sql.startswith(("INSERT", "UPDATE", "DELETE")):
         return execute(sql, params, many, context)
     with transaction.atomic():
@@ -126,41 +126,41 @@ def _by_itself(execute: Any, sql: str, params: Any, many: bool, context: Any) ->
 
 
 def columns() -> dict[str, list[str]]:
-    """Of each table what two runs of the same have in common: no ids, no times, nothing random."""
+    """The columns of each table that two runs of the same call have in common: no ids and times."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT table_name, column_name FROM information_schema.columns"
             " WHERE table_schema = current_schema() AND data_type = ANY(%s)",
             [list(PLAIN)],
         )
-        found: dict[str, list[str]] = {name: [] for name in names()}
+        by_table: dict[str, list[str]] = {name: [] for name in names()}
         for table, column in cursor.fetchall():
-            if table in found and not any(word in column for word in BY_CHANCE):
-                found[table].append(column)
-    return found
+            if table in by_table and not any(word in column for word in BY_CHANCE):
+                by_table[table].append(column)
+    return by_table
 
 
-def contents(shown: dict[str, list[str]]) -> dict[str, Counter[Any]]:
-    """How often each table holds which row."""
-    found = {}
+def contents(columns_by_table: dict[str, list[str]]) -> dict[str, Counter[Any]]:
+    """How often each row is in each table."""
+    counts = {}
     with connection.cursor() as cursor:
-        for table, some in shown.items():
-            listed = ", ".join(f'"{one}"' for one in some) or "1"
+        for table, table_columns in columns_by_table.items():
+            listed = ", ".join(f'"{column}"' for column in table_columns) or "1"
             cursor.execute(f'SELECT {listed} FROM "{table}"')
             rows = cursor.fetchall()
-            found[table] = Counter(tuple(map(_without_random, row)) for row in rows)
-    return found
+            counts[table] = Counter(tuple(map(_without_random, row)) for row in rows)
+    return counts
 
 
 def _without_random(value: Any) -> Any:
     return RANDOM.sub("*", value) if isinstance(value, str) else value
 
 
-def differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+def differing(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
     """The tables in which they differ, and how."""
     return [
-        f"{table}: only first {list((one[table] - other[table]).items())[:2]}, "
-        f"only second {list((other[table] - one[table]).items())[:2]}"
-        for table in one
-        if one[table] != other[table]
+        f"{table}: only first {list((first[table] - second[table]).items())[:2]}, "
+        f"only second {list((second[table] - first[table]).items())[:2]}"
+        for table in first
+        if first[table] != second[table]
     ]

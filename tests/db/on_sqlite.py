@@ -1,7 +1,7 @@
 """Which tests run on SQLite too. All of them run on PostgreSQL with Redis.
 
-A test runs on both where the answer may depend on the database or on who runs the background work:
-what commits, locks or waits; what is written with SQL or queries of its own; the engine and its
+A test runs on both where its result may depend on the database or on the worker: code that
+commits, locks or waits; code with SQL or queries of its own; the engine and its
 links; files that are imported in batches; and the programs that ``make run`` starts. Pages, API
 calls and rules above these go through the same querysets on either database, and run once.
 
@@ -20,9 +20,9 @@ DEPENDENT = frozenset(
         *("jobs", "processes", "management"),
     }
 )
-# Files about queries: how many a page makes, and what they find.
+# Files about queries: how many a page makes, and their results.
 QUERIES = frozenset({"test_queries.py", "test_query_counts.py", "test_querysets.py"})
-# Of what goes through a server, in a browser or a client, the ways that lead through a worker.
+# Fixtures of tests through a server; of these, only tests with a worker run on both.
 SERVED = frozenset({"page", "context", "live_server"})
 
 
@@ -48,7 +48,7 @@ def _commits(item: pytest.Item, fixtures: set[str]) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark them before ``-m on_sqlite`` chooses."""
+    """Mark the tests before ``-m on_sqlite`` selects them."""
     for item in items:
         if depends_on_database(item):
             item.add_marker("on_sqlite")

@@ -17,16 +17,16 @@ def three(account):
 
 def test_rows_are_found_by_many_ids_and_only_these(three):
     wanted = [three[0].pk, three[2].pk, 2**62]
-    found = Company.objects.filter(pk__among=wanted)
-    assert set(found) == {three[0], three[2]}
+    companies = Company.objects.filter(pk__among=wanted)
+    assert set(companies) == {three[0], three[2]}
     assert not Company.objects.filter(pk__among=[]).exists()
 
 
 def test_relations_are_found_by_the_ids_they_point_to(three, project):
-    for one in three:
-        ProjectCompany.objects.create(project=project, company=one)
-    found = ProjectCompany.objects.filter(company__among=[three[1].pk])
-    assert [one.company for one in found] == [three[1]]
+    for company in three:
+        ProjectCompany.objects.create(project=project, company=company)
+    placements = ProjectCompany.objects.filter(company__among=[three[1].pk])
+    assert [placement.company for placement in placements] == [three[1]]
 
 
 def test_a_page_of_ids_is_one_parameter(three):

@@ -1,4 +1,4 @@
-"""Many rows at once are stored as one by one."""
+"""Many rows in one statement are stored as if each were stored alone."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def test_what_is_stored_is_what_was_given_however_many_rows_there_are(account, a
     ]
     insert(events)
     stored = list(Event.objects.filter(verb="test").order_by("pk"))
-    assert [one.subject_id for one in stored] == list(range(count))
-    assert [(one.label, one.note, one.data["text"]) for one in stored] == [
+    assert [event.subject_id for event in stored] == list(range(count))
+    assert [(event.label, event.note, event.data["text"]) for event in stored] == [
         (text, text, text) for text in texts
     ]
-    assert {one.data["nothing"] for one in stored} == {None}
-    assert [one.actor_id for one in stored[:2]] == [None, ada.pk]
-    assert all(one.at for one in stored)
+    assert {event.data["nothing"] for event in stored} == {None}
+    assert [event.actor_id for event in stored[:2]] == [None, ada.pk]
+    assert all(event.at for event in stored)
 
 
 @pytest.mark.parametrize("count", [2, 2 * WORTH_A_COPY])

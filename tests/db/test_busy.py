@@ -1,4 +1,4 @@
-"""While another holds the database: said as such, with nothing lost, on pages and over REST."""
+"""While another process locks the database, pages and REST calls say so, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def busy() -> Iterator[None]:
-    """Somebody else writes companies, and takes longer than anybody waits."""
+    """Another process writes companies, and takes longer than any request waits."""
     name = connection.settings_dict["NAME"]
     if connection.vendor == "sqlite":
         other = sqlite3.connect(name)
@@ -28,7 +28,9 @@ def busy() -> Iterator[None]:
         impatient, usual = "PRAGMA busy_timeout = 50", "PRAGMA busy_timeout = 20000"
     else:
         given = connection.get_connection_params()
-        other = psycopg2.connect(**{one: given[one] for one in ("dbname", "user", "host", "port")})
+        other = psycopg2.connect(
+            **{name: given[name] for name in ("dbname", "user", "host", "port")}
+        )
         other.cursor().execute(f"LOCK TABLE {Company._meta.db_table} IN EXCLUSIVE MODE")
         impatient, usual = "SET lock_timeout = 50", "SET lock_timeout = 0"
     with connection.cursor() as cursor:
@@ -49,7 +51,7 @@ def test_a_call_is_503_and_says_when_to_come_again(api, busy):
 
 @pytest.fixture
 def browser(ada, client_of):
-    """Ada is signed in, before anybody is busy."""
+    """Ada is signed in before the database is locked."""
     client = client_of(ada)
     client.raise_request_exception = False
     with zeal_ignore():  # the view runs once for each try

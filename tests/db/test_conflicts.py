@@ -1,7 +1,7 @@
-"""A writing call that PostgreSQL takes back for another's sake is done again, and once in all.
+"""A writing call whose transaction PostgreSQL aborts in a conflict is repeated, and done once.
 
-The last thing that a call writes ends in a deadlock: the call is answered as ever, and all tables
-are as without it. Where every try ends so it is 503, and all tables are as before.
+The last statement that a call writes ends in a deadlock: the answer and all tables are the same as
+without it. If every try ends like that, the answer is 503, and all tables are unchanged.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.every_call.writes import Scene
 
 pytestmark = [pytest.mark.django_db, pytest.mark.shared]
 ALWAYS = 10**6
-# Several tests, so that none takes half a minute.
+# Several tests, so that no test takes half a minute.
 PARTS = 3
 
 
@@ -31,28 +31,28 @@ def scene(all_segments, account, ada, monkeypatch) -> Scene:
 def test_every_writing_call_is_done_again_after_a_conflict(scene, api, part):
     problems = []
     with zeal_ignore(), conflicts.conflicts():
-        shown = conflicts.columns()
-        before = conflicts.contents(shown)
+        columns = conflicts.columns()
+        before = conflicts.contents(columns)
         for operation in writes.distinct()[part::PARTS]:
             call = scene.call(operation)
             with conflicts.taken_back():
                 conflicts.arm(0, 0)
                 usual = send(scene, api, operation, call)
                 count = conflicts.written()
-                wanted = conflicts.contents(shown)
+                wanted = conflicts.contents(columns)
             with conflicts.taken_back():
                 conflicts.arm(count, count)
                 answer = send(scene, api, operation, call)
                 problems += [f"{operation}: not struck"] * (conflicts.written() <= count > 0)
-                found = conflicts.differing(wanted, conflicts.contents(shown))
-            if answer.status_code != usual.status_code or nothing_but_errors(answer) or found:
+                differences = conflicts.differing(wanted, conflicts.contents(columns))
+            if answer.status_code != usual.status_code or nothing_but_errors(answer) or differences:
                 problems.append(
-                    f"{operation}: {answer.status_code} {answer.content[:200]!r} {found}"
+                    f"{operation}: {answer.status_code} {answer.content[:200]!r} {differences}"
                 )
             with conflicts.taken_back():
                 conflicts.arm(1, ALWAYS)
                 refused = send(scene, api, operation, call)
-                left = conflicts.differing(before, conflicts.contents(shown))
+                left = conflicts.differing(before, conflicts.contents(columns))
             given_up = (refused.status_code, refused.get("Retry-After")) == (503, "5")
             if left or given_up != bool(count):
                 problems.append(f"{operation} for ever: {refused.status_code} {left}")

@@ -1,8 +1,8 @@
-"""What a page stores is stored once, also where PostgreSQL ends its transaction for another's sake.
+"""A page stores its changes once, also when PostgreSQL aborts its transaction in a conflict.
 
-Every page of an account is opened, and every button of its forms clicked: the statement that stores
-last ends in a deadlock, and the answer and all tables are as without it. Where every try ends so,
-the page says that nothing was saved, gives back what was typed, and all tables are as before.
+Every page of an account is opened, and every button of its forms clicked: the last statement that
+writes ends in a deadlock, and the answer and all tables are the same as without it. If every try
+ends like that, the page says that nothing was saved, keeps the input, and changes no table.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from tests.forms import Form, shown_in
 __all__ = ["ours"]
 pytestmark = [pytest.mark.django_db, pytest.mark.shared]
 ALWAYS = 10**6
-# Several tests, so that none takes half a minute.
+# Several tests, so that no test takes half a minute.
 PARTS = 3
 
 
 @pytest.fixture
 def places(all_segments, ours, account, ada, monkeypatch) -> list[dict[str, object]]:
-    """Values for the arguments of addresses: rows as they are made, and ones with a history."""
+    """Values for the arguments of addresses: new rows, and rows with a history."""
     monkeypatch.setattr(busy, "FIRST_REST", 0.0)
     Segment.objects.filter(pk=ours["segment_id"]).update(name="Stage")
     scene = Scene(account, ada)
@@ -41,10 +41,10 @@ def places(all_segments, ours, account, ada, monkeypatch) -> list[dict[str, obje
         "code_id": scene.code.pk,
         "pk": scene.connection.pk,
     }
-    found = [ours, ours | known]
+    places = [ours, ours | known]
     for item in scene.connection.items.all():
-        found.append(ours | known | {"public_id": item.public_id})
-    return found
+        places.append(ours | known | {"public_id": item.public_id})
+    return places
 
 
 def clicks(client: Client, places: list[dict[str, object]]) -> Iterator[tuple[str, str, Any]]:
@@ -73,10 +73,10 @@ def filled(client: Client, path: str) -> Iterator[tuple[Form, dict[str, list[Any
 
 
 def sent(client: Client, where: str, data: dict[str, list[Any]]) -> Any:
-    for some in data.values():
-        for one in some:
-            if hasattr(one, "seek"):
-                one.seek(0)
+    for values in data.values():
+        for value in values:
+            if hasattr(value, "seek"):
+                value.seek(0)
     return client.post(where, data)
 
 
@@ -87,29 +87,29 @@ def test_every_click_is_done_again_after_a_conflict(client_of, ada, places, part
     problems: list[str] = []
     struck: set[str] = set()
     with zeal_ignore(), conflicts.conflicts():
-        shown = conflicts.columns()
+        columns = conflicts.columns()
         conflicts.arm(0, 0)
         for name, where, data in list(clicks(client, places))[part::PARTS]:
-            before = conflicts.contents(shown)
+            before = conflicts.contents(columns)
             with conflicts.taken_back():
                 conflicts.arm(0, 0)
                 usual = sent(client, where, data)
-                count, wanted = conflicts.written(), conflicts.contents(shown)
+                count, wanted = conflicts.written(), conflicts.contents(columns)
             if not count:
                 continue
             struck.add(name)
             with conflicts.taken_back():
                 conflicts.arm(count, count)
                 answer = sent(client, where, data)
-                found = conflicts.differing(wanted, conflicts.contents(shown))
-            if answer.status_code != usual.status_code or found:
-                problems.append(f"{name}: {usual.status_code} {answer.status_code} {found}")
+                differences = conflicts.differing(wanted, conflicts.contents(columns))
+            if answer.status_code != usual.status_code or differences:
+                problems.append(f"{name}: {usual.status_code} {answer.status_code} {differences}")
             with conflicts.taken_back():
                 conflicts.arm(1, ALWAYS)
                 refused = sent(client, where, data)
-                left = conflicts.differing(before, conflicts.contents(shown))
+                left = conflicts.differing(before, conflicts.contents(columns))
             if left or refused.status_code != 503 or refused["Retry-After"] != "5":
                 problems.append(f"{name} for ever: {refused.status_code} {left}")
-    # Those that the forms reach as they come; more only with what a person would type.
+    # The number that the forms cause without any input; more would need typed values.
     assert len(struck) > 20, sorted(struck)
     assert problems == [], "\n".join(problems)

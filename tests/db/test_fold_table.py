@@ -1,7 +1,7 @@
-"""One rule for all text: the same strings are the same wherever they are compared.
+"""One rule for all text: two strings that are equal in one comparison are equal in all.
 
-Each row is a text as it is stored, another spelling of it, and whether that is the same text or
-only found by a search.
+Each row is a text as it is stored, another spelling, and whether that spelling is the same text or
+only matches in a search.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ TABLE = [
     ("Ǆ", "ǆ", SAME),
     ("ԱՐԵՒ", "արեւ", SAME),
     ("\u212angstrom", "kngstrom", SAME),
-    # One letter, made in two ways: what a Mac stores, and others.
+    # One letter, composed in two ways: as a Mac stores it, and as others do.
     ("Électricité", "E\u0301lectricite\u0301", SAME),
     ("Muñoz", "Mun\u0303oz", SAME),
     ("Ångström", "A\u030angstro\u0308m", SAME),
@@ -76,7 +76,7 @@ TABLE = [
     ("Roof\u2009tile", "roof\ttile", SAME),
     ("Roof\u3000drain", "roof drain", SAME),
     ("Wall\u202ftie", "wall\ntie", SAME),
-    # What cannot be seen.
+    # Invisible characters.
     ("Con\u00adcrete", "concrete", SAME),
     ("Ma\u200bsonry", "masonry", SAME),
     ("\ufeffSteel", "steel", SAME),
@@ -84,7 +84,7 @@ TABLE = [
     ("Pla\u2060stic", "plastic", SAME),
     ("Ther\u200dmal", "ther\u200cmal", SAME),
     ("Do\ufe0fors", "doors", SAME),
-    # Found, and another text all the same.
+    # Matches in a search, but is another text.
     ("Béton", "beton", FOUND),
     ("Électricité II", "electricite ii", FOUND),
     ("Ñandú", "nandu", FOUND),
@@ -96,7 +96,7 @@ TABLE = [
     ("Žďár", "zdar", FOUND),
     ("Phở", "pho", FOUND),
 ]
-# A number keeps the rows apart from one another.
+# A number makes the rows differ from each other.
 ROWS = [(f"{text} {n}", f"{other} {n}", same) for n, (text, other, same) in enumerate(TABLE, 101)]
 ALIKE = [(text, other) for text, other, same in ROWS if same]
 UNLIKE = [(text, other) for text, other, same in ROWS if not same]
@@ -104,7 +104,7 @@ UNLIKE = [(text, other) for text, other, same in ROWS if not same]
 
 def file_of(texts: list[str]) -> bytes:
     out = io.StringIO(newline="")
-    csv.writer(out).writerows([("Code", "Description"), *((one, "Work") for one in texts)])
+    csv.writer(out).writerows([("Code", "Description"), *((text, "Work") for text in texts)])
     return out.getvalue().encode()
 
 
@@ -117,7 +117,7 @@ def code_list(account) -> CodeList:
 def listed(code_list, ada) -> dict[str, CostCode]:
     """A code of the first tier for each text."""
     made = code_services.add_many(code_list, [([text], "Work") for text, _, _ in ROWS], by=ada)
-    return {one.full_code: one for one in made}
+    return {cost_code.full_code: cost_code for cost_code in made}
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def firms(account, ada) -> dict[str, Company]:
     """A company for each text."""
     new = [Company(name=text) for text, _, _ in ROWS]
     made = company_services.create_many(new, account=account, project=None, by=ada)
-    return {one.name: one for one in made}
+    return {company.name: company for company in made}
 
 
 def test_the_table_has_sixty_strings():
@@ -160,7 +160,7 @@ def test_a_search_for_what_is_stored_finds_every_spelling(account, ada):
 
 def test_a_code_is_taken_in_every_spelling_and_in_no_other(listed, code_list):
     taken = code_list.codes.filter(code_key__in=[key(other) for _, other in ALIKE])
-    assert {one.full_code for one in taken} == {text for text, _ in ALIKE}
+    assert {cost_code.full_code for cost_code in taken} == {text for text, _ in ALIKE}
     assert not code_list.codes.filter(code_key__in=[key(other) for _, other in UNLIKE]).exists()
 
 
@@ -168,8 +168,8 @@ def test_a_code_lands_under_its_parent_in_every_spelling(listed, code_list, ada)
     made = code_services.add_many(code_list, [([other, "1"], "Part") for _, other in ALIKE], by=ada)
     wrong = [
         (text, other)
-        for (text, other), one in zip(ALIKE, made, strict=True)
-        if one.parent_id != listed[text].pk
+        for (text, other), child in zip(ALIKE, made, strict=True)
+        if child.parent_id != listed[text].pk
     ]
     assert wrong == []
 
@@ -192,8 +192,8 @@ def test_an_erp_key_is_the_same_by_the_one_rule_of_its_manifest(account, case_se
     for text, other, _ in ROWS:
         here = erp_keys.compared(manifest, text) == erp_keys.compared(manifest, other)
         wanted = [erp_keys.compared(manifest, other)]
-        held = erp_keys.holding(ErpRecord.objects.all(), manifest, "erp_code", wanted)
-        there = text in held.values_list("erp_code", flat=True)
+        holders = erp_keys.holding(ErpRecord.objects.all(), manifest, "erp_code", wanted)
+        there = text in holders.values_list("erp_code", flat=True)
         if here != there or here != ((text, other) in ALIKE and not case_sensitive):
             differing.append((text, other, here, there))
     assert differing == []
@@ -203,9 +203,9 @@ def test_an_import_matches_every_spelling_and_no_other(listed, code_list, accoun
     access = load(ada, account)
     assert access is not None
     content = file_of([other for _, other, _ in ROWS])
-    one = uploads.start(content, code_list=code_list, file_name="codes.csv", access=access)
-    one.delimiter = ""
-    rows = uploads.plan_of(one).rows
+    upload = uploads.start(content, code_list=code_list, file_name="codes.csv", access=access)
+    upload.delimiter = ""
+    rows = uploads.plan_of(upload).rows
     wrong = [
         (row.row.path, row.state, row.reason)
         for row, (_, _, same) in zip(rows, ROWS, strict=True)

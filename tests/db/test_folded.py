@@ -1,4 +1,4 @@
-"""Whichever way a row is written, its folded columns follow."""
+"""The folded columns of a row are kept up to date however it is written."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def folded_of(trade: Trade) -> tuple[str, str]:
 
 def test_every_model_with_folded_columns_keeps_them_whoever_writes():
     assert len(FOLDING) > 15
-    assert [one for one in FOLDING if not issubclass(one, Folding)] == []
+    assert [model for model in FOLDING if not issubclass(model, Folding)] == []
     assert [
-        one for one in FOLDING if not isinstance(one._default_manager.all(), FoldingQuerySet)
+        model for model in FOLDING if not isinstance(model._default_manager.all(), FoldingQuerySet)
     ] == []
 
 
@@ -101,9 +101,9 @@ def test_a_key_stays_as_long_as_an_index_takes_and_tells_long_texts_apart():
 
 
 def test_every_word_is_looked_for_in_all_columns(account):
-    one = ProjectFactory.create(account=account, number="ÉT-7", name="Quai d’Orsay")
-    found = Project.objects.filter(has_words("dorsay et-7", "number_text", "name_text"))
-    assert list(found) == [one]
+    project = ProjectFactory.create(account=account, number="ÉT-7", name="Quai d’Orsay")
+    matches = Project.objects.filter(has_words("dorsay et-7", "number_text", "name_text"))
+    assert list(matches) == [project]
     assert not Project.objects.filter(has_words("quai x", "number_text", "name_text")).exists()
     assert Project.objects.filter(has_words(" \u200b ", "name_text")).exists()
 
@@ -139,5 +139,5 @@ def test_a_migration_stops_where_two_rows_become_the_same_and_says_what_to_do(ac
 
 
 def test_companies_are_ordered_and_told_by_the_same_rule(account):
-    columns = {one.name for one in folded_fields(Company)}
+    columns = {field.name for field in folded_fields(Company)}
     assert columns == {"city_key", "origin_text"}

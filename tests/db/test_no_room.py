@@ -1,4 +1,4 @@
-"""A database whose disk is full: said as such, with nothing stored and nothing lost."""
+"""A database whose disk is full: the answer says so, nothing is stored and nothing is lost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOLD = "The server's disk is full or cannot be written; tell the operator."
 
 
 def postgresql_raises(code: str) -> None:
-    """As it answers a statement that needs what there is no more of."""
+    """The answer to a statement that needs space when there is none."""
     table = Company._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(
@@ -38,7 +38,7 @@ def postgresql_raises(code: str) -> None:
 
 @contextmanager
 def lacking(code: str, pragma: str, usual: str) -> Iterator[None]:
-    """PostgreSQL answers with ``code``, SQLite is set so that it answers alike."""
+    """PostgreSQL answers with ``code``; SQLite is set to fail in the same way."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute("VACUUM")
@@ -55,7 +55,7 @@ def lacking(code: str, pragma: str, usual: str) -> Iterator[None]:
 
 @pytest.fixture
 def full() -> Iterator[None]:
-    """The file of SQLite has no page to spare, and cannot grow."""
+    """SQLite's file has no free page, and cannot grow."""
     most = "PRAGMA max_page_count"
     with lacking(DISK_FULL, f"{most} = 1", f"{most} = 1073741823"):
         yield
@@ -63,14 +63,14 @@ def full() -> Iterator[None]:
 
 @pytest.fixture
 def person(ada, client_of):
-    """Ada is signed in, before the disk is full."""
+    """Ada is signed in before the disk is full."""
     client = client_of(ada)
     client.raise_request_exception = False
     return client
 
 
 def next_steps(caplog) -> list[str]:
-    return [one.message for one in caplog.records if one.name == "erpbridge.db.busy"]
+    return [record.message for record in caplog.records if record.name == "erpbridge.db.busy"]
 
 
 def test_a_call_is_503_stores_nothing_and_tells_the_operator(api, full, caplog):

@@ -1,4 +1,4 @@
-"""A view, or a function that is one transaction, that PostgreSQL takes back for another's sake."""
+"""A view, or a function in one transaction, that PostgreSQL aborts in a conflict."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SEEN: list[Any] = []
 
 
 def strike(code: str) -> None:
-    """The database itself ends the transaction."""
+    """The database itself aborts the transaction."""
     with connection.cursor() as cursor:
         cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{code}'; END $$")
 
@@ -39,7 +39,7 @@ def strike_if_left() -> None:
 
 
 def everything(request: HttpRequest) -> HttpResponse:
-    """Uses what a request has: form, file, session, person, messages."""
+    """Use all parts of a request: form, file, session, person, messages."""
     SEEN.append((request.POST["name"], request.FILES["file"].read(), request.session.get("n", 0)))
     request.session["n"] = request.session.get("n", 0) + 1
     messages.success(request, "Done.")
@@ -48,11 +48,11 @@ def everything(request: HttpRequest) -> HttpResponse:
         request.user.save()
         AccountFactory.create(name=request.POST["name"])
         strike_if_left()
-    return HttpResponse(",".join(str(one) for one in get_messages(request)))
+    return HttpResponse(",".join(str(message) for message in get_messages(request)))
 
 
 def in_two(request: HttpRequest) -> HttpResponse:
-    """Has stored something when it is struck."""
+    """Store something before the conflict."""
     AccountFactory.create(name="First")
     with transaction.atomic():
         AccountFactory.create(name="Second")
@@ -73,10 +73,10 @@ def client(client_of, ada, monkeypatch):
     monkeypatch.setattr(busy, "FIRST_REST", 0.0)
     LEFT.clear()
     SEEN.clear()
-    found = client_of(ada)
-    found.raise_request_exception = False
+    ada_client = client_of(ada)
+    ada_client.raise_request_exception = False
     with zeal_ignore():  # the person is read once for each try
-        yield found
+        yield ada_client
 
 
 def accounts() -> list[str]:

@@ -1,4 +1,4 @@
-"""A name or code is one line without anything invisible, through whichever door it came in."""
+"""A name or code is one line without invisible characters, whichever way it was entered."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from erpbridge.rest.requests import bodies
 from erpbridge.ui.forms import PlainTexts
 from tests.factories import CodeListFactory
 
-# What is typed -> what is stored.
+# Typed text -> stored text.
 LINES = {
     "Orbit\nTile": "Orbit Tile",
     "Orbit\r\n Tile": "Orbit Tile",
@@ -57,7 +57,7 @@ TURNED = ["Orbit\u202eeliT", "Orbit\u2066Tile", "\u202aOrbit Tile"]
 DIRTY = "Or\u00adbit\nTi\u200ble"
 CLEAN = "Orbit Tile"
 PACKAGES = ["erpbridge", "directory", "admin_wbs", "erp_integrations"]
-# A login is compared by its own rule, and what is typed there is stored nowhere; fingerprints.
+# A login is compared by its own rule, and its input is not stored; fingerprints.
 NO_NAMES = {"LoginForm", "ConfirmForm", "RejectForm"}
 
 
@@ -70,16 +70,16 @@ def test_one_line_is_stored_of_what_is_typed():
 
 def all_forms() -> list[type[forms.BaseForm]]:
     for package in PACKAGES:
-        found = importlib.import_module(package)
-        for module in pkgutil.walk_packages(found.__path__, f"{package}."):
+        root_package = importlib.import_module(package)
+        for module in pkgutil.walk_packages(root_package.__path__, f"{package}."):
             if module.name.endswith("forms") or module.name.endswith("views"):
                 importlib.import_module(module.name)
     classes, left = [], [forms.BaseForm]
     while left:
-        one = left.pop()
-        left += one.__subclasses__()
-        classes.append(one)
-    return [one for one in classes if one.__module__.split(".")[0] in PACKAGES]
+        form_class = left.pop()
+        left += form_class.__subclasses__()
+        classes.append(form_class)
+    return [form_class for form_class in classes if form_class.__module__.split(".")[0] in PACKAGES]
 
 
 def is_line(field: forms.Field) -> bool:
@@ -182,9 +182,9 @@ def line_columns() -> list[tuple[type[models.Model], str]]:
         if model.__module__.split(".")[0] in PACKAGES
         for field in model._meta.concrete_fields
         if type(field) is models.CharField and field.editable and not field.choices
-        # Those with rules of their own, such as a time zone, take no text of the table.
-        if all(isinstance(one, MaxLengthValidator) for one in field.validators)
-        # Shorter ones hold codes that no text of the table fits into.
+        # Columns with rules of their own, such as a time zone, accept no text of the table.
+        if all(isinstance(validator, MaxLengthValidator) for validator in field.validators)
+        # Shorter columns are for codes; no text of the table fits into them.
         if (field.max_length or 0) > len(CLEAN) + 2
     ]
 
@@ -251,8 +251,8 @@ def test_a_file_of_codes_is_stored_in_lines(code_list, account, ada):
     assert access is not None
     rows = [(f"{n}", typed) for n, typed in enumerate(LINES)]
     content = file_of(("Code", "Description"), *rows, ("99", TURNED[0]))
-    one = uploads.start(content, code_list=code_list, file_name="codes.csv", access=access)
-    result = apply.confirm(one, seen=uploads.plan_of(one).fingerprint, by=ada)
+    upload = uploads.start(content, code_list=code_list, file_name="codes.csv", access=access)
+    result = apply.confirm(upload, seen=uploads.plan_of(upload).fingerprint, by=ada)
     assert result.counts["errors"] == 1
     kept = code_list.codes.order_by("sort_path").values_list("description", flat=True)
     assert list(kept) == list(LINES.values())
@@ -261,8 +261,8 @@ def test_a_file_of_codes_is_stored_in_lines(code_list, account, ada):
 def test_a_file_of_companies_is_read_in_lines(account):
     table = read(file_of(("name", "city"), *((typed, typed) for typed in LINES)))
     plan = company_plan.make(table.lines, proposed(table), account=account, project=None)
-    assert [one.row.values["name"] for one in plan.rows] == list(LINES.values())
-    assert [one.row.values["city"] for one in plan.rows] == list(LINES.values())
+    assert [planned.row.values["name"] for planned in plan.rows] == list(LINES.values())
+    assert [planned.row.values["city"] for planned in plan.rows] == list(LINES.values())
 
 
 def test_the_command_for_accounts_stores_lines(db, monkeypatch, capsys):

@@ -1,7 +1,7 @@
 """Transactions of a test's own.
 
-Like the transaction around a test they do not count as open, so that what is refused in a
-transaction, such as a call of the ERP, is allowed in them.
+Like the transaction around a test they do not count as open, so that they allow what is refused in
+a transaction, such as a call of the ERP.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def uncounted() -> Any:
 
 @contextmanager
 def kept_for_module(blocker: Any) -> Iterator[None]:
-    """Rows that the tests of a module share; what each of them changes is taken back after it.
+    """Rows that the tests of a module share; the changes of each test are rolled back after it.
 
     For a fixture of the scope ``module`` that asks for ``django_db_setup`` and
     ``django_db_blocker``, where the rows take longer to make than a test to run.
@@ -33,7 +33,7 @@ def kept_for_module(blocker: Any) -> Iterator[None]:
 
 @contextmanager
 def taken_back() -> Iterator[None]:
-    """The same, rolled back at the end."""
+    """A transaction that the code under test does not see, rolled back at the end."""
     with uncounted():
         yield
         transaction.set_rollback(True)

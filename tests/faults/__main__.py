@@ -28,7 +28,7 @@ DEADLINE = 12
 DELIVERIES = ("sync", "queued", "polled", "file")
 CONTROL_ITEMS = 6
 CONTROL_TRIES = 3
-# Seconds in which everything has to come to rest.
+# Seconds in which all items have to be settled.
 PATIENCE = 300
 CONTROL_PATIENCE = 45
 
@@ -72,9 +72,9 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """0 where nothing was lost, doubled or stuck, and every control was noticed."""
+    """Return 0 if nothing was lost, doubled or stuck, and every control was noticed."""
     options = arguments()
-    # So that whoever ends the campaign also ends what it has started.
+    # So that ending the campaign also ends the processes that it has started.
     signal.signal(signal.SIGTERM, lambda *_caught: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="erpbridge-torture-") as folder:
         Path(folder).chmod(0o777)
@@ -115,7 +115,7 @@ def campaign(folder: Path, options: argparse.Namespace) -> int:
 
 
 def kinds(options: argparse.Namespace, fresh_erp: Callable[..., Any], servers: Any) -> bool:
-    """Every kind that is asked for, in every delivery."""
+    """Run every requested kind, in every delivery."""
     from tests.faults.campaign.machine import ALL
     from tests.faults.campaign.table import HEAD
 
@@ -142,7 +142,7 @@ def kinds(options: argparse.Namespace, fresh_erp: Callable[..., Any], servers: A
 
 
 def controls(options: argparse.Namespace, fresh_erp: Callable[..., Any], servers: Any) -> bool:
-    """Without a safeguard the fault that it is there for has to show, else nothing is proved."""
+    """Without a safeguard its fault has to do harm; otherwise the campaign proves nothing."""
     from tests.faults.campaign.machine import ALL
     from tests.faults.campaign.table import HEAD
 
@@ -160,7 +160,7 @@ def controls(options: argparse.Namespace, fresh_erp: Callable[..., Any], servers
         if options.only and not any(words in name for words in options.only):
             continue
         kind = next(kind for kind in ALL if kind.name == name)
-        # Whether a fault does harm is a matter of moments, more so on a busy machine.
+        # Whether a fault does harm depends on timing, more so on a busy machine.
         noticed.append(any(does_harm(kind, safeguard) for _try in range(CONTROL_TRIES)))
         verdict = "noticed" if noticed[-1] else "NOT NOTICED"
         print(f"  without {safeguard}: {verdict}", flush=True)
@@ -212,7 +212,7 @@ def run(
     from tests.faults.campaign.table import count
 
     if without in ("identity", "parent", "key"):
-        # Here, for this process accepts, configures and unlinks; the last ones, for it stays so.
+        # In this process, since it accepts, configures and unlinks; these come last, as they stay.
         take_away(without)
     if without == "key":
         drop_key_exclusion()
@@ -228,7 +228,7 @@ def run(
     with staff(scene, servers.roles, faketime=kind.faketime, **environment) as running:
         kind.happens(scene, running, servers)
         wait_until(lambda: not scene.left(), CONTROL_PATIENCE if without else PATIENCE)
-    # What is stuck would busy the workers of the next run.
+    # Stuck items would occupy the workers of the next run.
     connection_services.pause(scene.connection, by=scene.person, reason="The run is over")
     row = count(kind, scene, running, seconds=time.monotonic() - began)
     if row.by_itself:

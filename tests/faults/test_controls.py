@@ -1,4 +1,4 @@
-"""What the fault campaign says with one safeguard taken away at a time."""
+"""The verdict of the fault campaign with one safeguard removed at a time."""
 
 import pytest
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.shared
 
 @pytest.fixture(scope="module")
 def controls() -> str:
-    """What the campaign says with one safeguard taken away at a time."""
+    """The verdicts of the campaign, with one safeguard removed at a time."""
     process = campaign("--controls")
     assert "FAILED" in process.stdout, process.stdout + process.stderr
     return process.stdout

@@ -22,5 +22,5 @@ def test_what_makes_no_sense_in_a_delivery_is_left_out_with_the_reason():
         "--erp", "simulator", "--items", "5", "--only", "throttles", "--delivery", "file"
     )
     assert "left out: a person carries the file, and waits for no answer" in process.stdout
-    # Nothing ran, so nothing was shown.
+    # Nothing ran, so nothing was proved.
     assert process.returncode == 1

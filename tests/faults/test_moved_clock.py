@@ -37,7 +37,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw)
 
 @pytest.fixture
 def printed(tmp_path):
-    """What a program prints whose clock is an hour behind."""
+    """The output of a program whose clock is an hour behind."""
     set_clock(tmp_path, -3_600)
     env = {**os.environ, **moved_clock(tmp_path)}
 

@@ -1,4 +1,4 @@
-"""When a run of the campaign is good."""
+"""When a run of the campaign counts as passed."""
 
 from dataclasses import replace
 

@@ -1,7 +1,7 @@
-"""The whole life of items against a model of a few lines: whatever people, workers and the ERP do.
+"""All states of items, compared with a small model, whatever people, workers and the ERP do.
 
-Hypothesis picks the order of the steps; after each of them what erpbridge shows, what its audit
-trail says and what stands in the ERP's own books have to agree.
+Hypothesis chooses the order of the steps; after each of them the pages, the audit trail and the
+ERP's ledger have to agree.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from tests.erp_integrations import steps
 from tests.factories import AccountFactory, CompanyFactory, MembershipFactory, UserFactory
 
 RECORDS = 3
-# What one export of an accepted item leads to, by what the ERP does with it.
+# The result of an export of an accepted item, by the behavior of the ERP.
 FAULTS = ["refuse", "timeout_before", "timeout_after", "throttle", "garbage"]
 which = st.integers(0, RECORDS - 1)
 
 
 class Items(RuleBasedStateMachine):
-    """A sender, an approver, workers that may die, and an ERP that may misbehave."""
+    """A sender, an approver, workers that may die, and an ERP that may fail."""
 
     @initialize()
     def begin(self) -> None:
@@ -59,7 +59,7 @@ class Items(RuleBasedStateMachine):
         self.companies = CompanyFactory.create_batch(RECORDS, account=account)
         # The model: whether a record is open to edits and sends, per company.
         self.locked = [False] * RECORDS
-        # How often the ERP kept a record that is linked no more, per company.
+        # How often the ERP kept a record that is no longer linked, per company.
         self.unlinked = [0] * RECORDS
 
     # --- helpers that only look -----------------------------------------------------------
@@ -77,8 +77,8 @@ class Items(RuleBasedStateMachine):
     def vendors_of(self, n: int) -> int:
         books = steps.ledger_of(self.connection)
         intents = {str(item.intent) for item in Item.objects.filter(record_id=self.companies[n].pk)}
-        mine = [one for one in books.effects() if one.intent in intents]
-        created = {one.key for one in mine}
+        mine = [effect for effect in books.effects() if effect.intent in intents]
+        created = {effect.key for effect in mine}
         return len(created)
 
     # --- what people do -------------------------------------------------------------------
@@ -142,8 +142,8 @@ class Items(RuleBasedStateMachine):
     def answer(self, n: int) -> None:
         item = self.latest(n)
         if item is not None and item.state == State.NEEDS_ANSWER:
-            found = adapter_loading.adapter_of(self.connection).find("vendor", item.erp_key)
-            if found is None:
+            vendor = adapter_loading.adapter_of(self.connection).find("vendor", item.erp_key)
+            if vendor is None:
                 manual_resolution.it_is_not_there(item, by=self.approver.user, why="Looked")
 
     @rule(n=which)
@@ -183,14 +183,14 @@ class Items(RuleBasedStateMachine):
 
     @rule(applied=st.booleans())
     def a_worker_dies(self, applied: bool) -> None:
-        """After the claim, or after the ERP has taken the command and before it is settled."""
+        """It dies after the claim, or after the ERP has the command and before the item settles."""
         manifest = manifest_of(self.connection)
         claims = claim(self.connection, manifest)
         adapter = adapter_loading.adapter_of(self.connection)
         if claims:
             engine.look(adapter, manifest, claims, since=uptime())
         if applied and claims:
-            adapter.submit([one.command for one in claims])
+            adapter.submit([claim.command for claim in claims])
 
     @rule(seconds=st.sampled_from([1, 30, 200, 1000]))
     def time_goes_by(self, seconds: int) -> None:
@@ -203,7 +203,7 @@ class Items(RuleBasedStateMachine):
             if self.state(n) == State.SYNCED:
                 self.locked[n] = False
 
-    # --- what always holds ------------------------------------------------------------------
+    # --- invariants -------------------------------------------------------------------------
 
     @invariant()
     def one_open_item_at_most_and_the_lock_says_so(self) -> None:
@@ -229,10 +229,10 @@ class Items(RuleBasedStateMachine):
 
     @invariant()
     def synced_means_that_the_erp_holds_it(self) -> None:
-        held = {one.key for one in steps.ledger_of(self.connection).effects()}
+        keys = {effect.key for effect in steps.ledger_of(self.connection).effects()}
         for n in range(RECORDS):
             company = self.fresh(n)
-            assert not company.origin_code or company.origin_code in held
+            assert not company.origin_code or company.origin_code in keys
             assert self.state(n) != State.SYNCED or company.origin_id
 
     @invariant()

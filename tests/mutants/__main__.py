@@ -1,9 +1,9 @@
 """``python -m tests.mutants [MODULE ...]``: how many small bugs the tests notice.
 
-Goes on where it was stopped: what was noticed stays so until the module changes, what survived is
-tried again when its tests have changed. What is the same program under another spelling stands in
-``same.toml`` with the reason, and counts neither way. The modules take turns, each in the order of
-a hash: a run that is stopped early, or has a limit, has tried a sample of as many mutants of every
+Continues where it was stopped: a noticed mutant stays noticed until its module changes, a survivor
+is tried again when its tests have changed. Mutants that are equivalent to the program are listed in
+``same.toml`` with the reason, and do not count. The modules take turns, each in the order of a
+hash: a run that is stopped early, or has a limit, has tried a sample of as many mutants of every
 module, and its scores are estimates.
 """
 
@@ -33,7 +33,7 @@ SAME = Path(__file__).with_name("same.toml")
 
 
 class Results:
-    """What became of the mutants of one module; kept in ``var/mutants``."""
+    """The results of the mutants of one module, stored in ``var/mutants``."""
 
     def __init__(self, module: str) -> None:
         self.path = FOLDER / f"{module}.json"
@@ -43,26 +43,26 @@ class Results:
         self.results: dict[str, dict[str, Any]] = stored["found"] if current else {}
 
     def is_known(self, mutant: Mutant, tests: str) -> bool:
-        """Whether the answer would be the same again."""
+        """Whether another try would have the same result."""
         result = self.results.get(mutant.key)
         return result is not None and (result["noticed"] or result["tests"] == tests)
 
     def keep(self, mutant: Mutant, **result: Any) -> None:
-        """Note it, also for a run that is stopped here."""
+        """Store a result at once, so that a stopped run keeps it."""
         self.results[mutant.key] = result
         FOLDER.mkdir(parents=True, exist_ok=True)
         self.path.write_text(json.dumps({"source": self.source, "found": self.results}, indent=1))
 
 
 def reasons(module: str) -> dict[str, str]:
-    """The mutants that are the same program, and why."""
+    """The mutants that are equivalent to the program, and why."""
     entries = tomllib.loads(SAME.read_text()).get("same", [])
     of_module = [entry for entry in entries if entry["module"] == module]
     return {mutant: entry["why"] for entry in of_module for mutant in entry["mutants"]}
 
 
 def stale(module: str) -> list[str]:
-    """Entries of ``same.toml`` that no mutant answers to."""
+    """Entries of ``same.toml`` without a mutant."""
     return sorted(set(reasons(module)) - {mutant.key for mutant in mutants_of(module)})
 
 
@@ -86,7 +86,7 @@ class Run:
             name: [mutant for mutant in mutants_of(name) if mutant.key not in reasons(name)]
             for name in names
         }
-        # In no order that means something: a run that is stopped has tried a fair sample.
+        # In the order of a hash, so that a stopped run has tried a fair sample.
         samples = [
             sorted(
                 (
@@ -107,13 +107,13 @@ class Run:
         return Asked(mutant, tests, self.reach.seconds(tests))
 
     def _tests(self, asked: Asked) -> str:
-        """The tests as they are now, in few characters."""
+        """A digest of the current tests."""
         files = sorted({test.partition("::")[0] for test in asked.tests})
         states = [*sorted(asked.tests), *(self.reach.files[file] for file in files)]
         return sha256("\n".join(states).encode()).hexdigest()[:16]
 
     def left(self) -> Iterator[Asked]:
-        """What is not known yet."""
+        """The mutants without a known result."""
         for asked in self.asked:
             if not self.results[asked.mutant.module].is_known(asked.mutant, self._tests(asked)):
                 self.began = time.monotonic()
@@ -130,7 +130,7 @@ class Run:
         return often
 
     def tell(self, asked: Asked, noticed: bool, how: str) -> None:
-        """Keep what became of a mutant, and say so of a survivor."""
+        """Store the result of a mutant, and print a survivor."""
         seconds = round(time.monotonic() - self.began, 2)
         self.results[asked.mutant.module].keep(
             asked.mutant, noticed=noticed, how=how, tests=self._tests(asked), seconds=seconds
@@ -140,14 +140,14 @@ class Run:
             print(f"{place} {asked.mutant.key} ({len(asked.tests)} tests) {how}", flush=True)
 
     def go(self) -> None:
-        """Try every mutant that is not known yet."""
+        """Try every mutant without a known result."""
         files = sorted({test.partition("::")[0] for asked in self.left() for test in asked.tests})
         if files:
             plugin = Forking(self.left(), self.tell)
             pytest.main(["-s", *OPTIONS, *files], plugins=[plugin])
 
     def scores(self) -> list[str]:
-        """The table, and what survived."""
+        """The table of the scores."""
         lines = [f"{'module':44} mutants noticed  score  same"]
         for name, mutants in self.mutants.items():
             results = self.results[name].results

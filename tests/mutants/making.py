@@ -1,9 +1,9 @@
-"""The bugs: mutmut's, and those that a Django program of our kind has beside them.
+"""The bugs: those of mutmut, and others that are likely in a Django program.
 
-mutmut as a whole passes over every decorated function, so over all that runs in a transaction or
-behind a permission, and over tables such as the one of moves. Its operators know no querysets. So
-we take its operators and add our own: a filter, a lock, a transaction, a decorator, a check or an
-entry of a table is left out, a condition always or never holds.
+mutmut skips every decorated function, so all code in a transaction or behind a permission, and
+tables such as the one of moves. Its operators know no querysets. So only its operators are used,
+with others: a filter, a lock, a transaction, a decorator, a check or an entry of a table is left
+out, a condition always or never holds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mutmut.mutation import mutators
 
 ROOT = Path(__file__).resolve().parents[2]
 Operator = Callable[[Any], Iterable[cst.CSTNode]]
-# What changes how much is asked of the database, and not what is answered.
+# Calls and options that change the cost of a query, and not its result.
 ONLY_FASTER = {
     "select_related",
     "prefetch_related",
@@ -31,11 +31,11 @@ ONLY_FASTER = {
     "in_bulk",
     "batch_size",
 }
-# Wording: texts are judged by the pages that show them.
+# Wording: texts are checked by the tests of the pages that show them.
 WORDING = {"label", "help_text", "verbose_name", "why", "advice", "message"}
-# What the type checker holds: that nobody writes to a frozen dataclass.
+# Checked by the type checker: that no code writes to a frozen dataclass.
 CHECKED = {"frozen", "slots"}
-# What only notices a mistake of ours: that two sequences are of one length.
+# Only asserts something: that two sequences have the same length.
 NOTICED_ONLY = {"strict"}
 LOGGED = m.Call(func=m.Attribute(value=m.Name("logger")))
 LOGGER = m.Call(func=m.Attribute(value=m.Name("logging"), attr=m.Name("getLogger")))
@@ -48,7 +48,7 @@ class Mutant:
     """One bug in one place."""
 
     module: str
-    # The function or method outermost in the module, "" for the module and the bodies of classes.
+    # The outermost function or method, "" for the module and the bodies of classes.
     function: str
     line: int
     was: str
@@ -58,7 +58,7 @@ class Mutant:
 
     @property
     def key(self) -> str:
-        """What it is known by, also after lines have moved."""
+        """Its name, which does not depend on line numbers."""
         suffix = f" (no. {self.nth + 1})" if self.nth else ""
         return f"{self.function}: {self.was} -> {self.now}{suffix}"
 
@@ -68,7 +68,7 @@ def path_of(module: str) -> Path:
     return ROOT / f"{module.replace('.', '/')}.py"
 
 
-# --- our operators --------------------------------------------------------------------------
+# --- further operators ----------------------------------------------------------------------
 
 LINKS = (
     *("filter", "exclude", "select_for_update", "order_by", "distinct", "visible_to", "active"),
@@ -76,7 +76,7 @@ LINKS = (
 )
 IN_CHAIN = m.Call(func=m.Attribute(attr=m.OneOf(*(m.Name(name) for name in LINKS))))
 ATOMIC = m.Call(func=m.Attribute(value=m.Name("transaction"), attr=m.Name("atomic")))
-# The same answer without it, only later.
+# Without it the result is the same, only later.
 KEPT_FOR_LATER = m.Name("cache")
 IN_NO_TRANSACTION = cst.parse_expression("__import__('contextlib').nullcontext()")
 NOTHING = cst.SimpleStatementLine([cst.Pass()])
@@ -89,7 +89,7 @@ def without_link(node: cst.Call) -> Iterator[cst.CSTNode]:
 
 
 def without_argument(node: cst.Call) -> Iterator[cst.CSTNode]:
-    """Like mutmut's, but for positional arguments left out, which only a filter can do without."""
+    """Like mutmut's, but a positional argument is left out only of a filter, which needs none."""
     for now in mutators.operator_arg_removal(node):
         left_out = len(cst.ensure_type(now, cst.Call).args) < len(node.args)
         kept_ids = {id(arg) for arg in cst.ensure_type(now, cst.Call).args}
@@ -99,13 +99,13 @@ def without_argument(node: cst.Call) -> Iterator[cst.CSTNode]:
 
 
 def without_transaction(node: cst.WithItem) -> Iterator[cst.CSTNode]:
-    """What was done stays done when what follows fails."""
+    """Earlier changes are kept when a later statement fails."""
     if m.matches(node.item, ATOMIC):
         yield node.with_changes(item=IN_NO_TRANSACTION)
 
 
 def without_decorator(node: cst.FunctionDef) -> Iterator[cst.CSTNode]:
-    """No transaction, no permission asked."""
+    """Without a transaction, or without a check of a permission."""
     for at, decorator in enumerate(node.decorators):
         if m.matches(decorator.decorator, KEPT_FOR_LATER):
             continue
@@ -113,27 +113,27 @@ def without_decorator(node: cst.FunctionDef) -> Iterator[cst.CSTNode]:
 
 
 def without_statement(node: cst.SimpleStatementLine) -> Iterator[cst.CSTNode]:
-    """A call whose answer nobody uses, or a raise."""
+    """Without a call whose result is not used, or without a raise."""
     if len(node.body) == 1 and m.matches(node.body[0], m.Expr(value=m.Call()) | m.Raise()):
         yield NOTHING
 
 
 def forced(test: cst.BaseExpression) -> Iterator[cst.CSTNode]:
-    """A condition that never, and one that always holds."""
+    """A condition that never holds, and one that always does."""
     test = test.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
     yield cst.BooleanOperation(test, cst.And(), cst.Name("False"))
     yield cst.BooleanOperation(test, cst.Or(), cst.Name("True"))
 
 
 def one_side(node: cst.BooleanOperation | cst.BinaryOperation) -> Iterator[cst.CSTNode]:
-    """``a and b`` as ``a``, and as ``b``; the same of ``|`` and ``&``."""
+    """``a and b`` as ``a``, and as ``b``; the same for ``|`` and ``&``."""
     if isinstance(node, cst.BooleanOperation) or isinstance(node.operator, cst.BitOr | cst.BitAnd):
         yield node.left
         yield node.right
 
 
 def without_entry(node: cst.Set | cst.List | cst.Tuple | cst.Dict) -> Iterator[cst.CSTNode]:
-    """A table, or a tuple of columns, that lacks one of its entries."""
+    """A table, or a tuple of columns, without one of its entries."""
     if not isinstance(node, cst.List | cst.Dict) and len(node.elements) < 2:
         return
     for at in range(len(node.elements)):
@@ -174,7 +174,7 @@ PASSED_OVER = (cst.Annotation, cst.Import, cst.ImportFrom, cst.AssignTarget)
 
 
 class _Places(cst.CSTVisitor):
-    """Every node that may be changed, with the outermost function that holds it."""
+    """Every node that may be changed, with the outermost function that contains it."""
 
     METADATA_DEPENDENCIES = (PositionProvider,)
 
@@ -216,7 +216,7 @@ class _Places(cst.CSTVisitor):
 
 
 def _is_talk(node: cst.CSTNode) -> bool:
-    """Docstrings, what is logged, wording, and what only the type checker reads."""
+    """Docstrings, log messages, wording, and code that only the type checker reads."""
     if isinstance(node, cst.Arg):
         return (
             node.keyword is not None
@@ -227,7 +227,7 @@ def _is_talk(node: cst.CSTNode) -> bool:
 
 
 def _only_words(was: cst.CSTNode, now: cst.CSTNode) -> bool:
-    """Whether a call has lost nothing but a text, or what makes it faster."""
+    """Whether a call has only lost a text, or something that makes it faster."""
     if not isinstance(was, cst.Call) or not isinstance(now, cst.Call):
         return False
     name = was.func.attr if isinstance(was.func, cst.Attribute) else was.func
@@ -251,7 +251,7 @@ def mutants_of(module: str) -> list[Mutant]:
 
 
 def mutants_in(source: str, module: str) -> list[Mutant]:
-    """The same of a source."""
+    """Every mutant of a source that compiles."""
     wrapper = MetadataWrapper(cst.parse_module(source))
     places = _Places()
     wrapper.visit(places)
@@ -282,14 +282,14 @@ def _variants(node: cst.CSTNode, *, is_test: bool) -> Iterator[cst.CSTNode]:
 def _with(
     module: cst.Module, source: str, node: cst.CSTNode, now: cst.CSTNode, span: CodeRange
 ) -> str:
-    """The source with another node; lines keep their numbers up to it."""
+    """The source with another node; the lines before it keep their numbers."""
     if isinstance(node, cst.FunctionDef):
         return module.deep_replace(node, now).code  # type: ignore[arg-type]
     lines = source.splitlines(keepends=True)
     before = "".join(lines[: span.start.line - 1]) + lines[span.start.line - 1][: span.start.column]
     after = lines[span.end.line - 1][span.end.column :] + "".join(lines[span.end.line :])
     code = module.code_for_node(now)
-    # The place of "for .. in .." begins with the blank before it, that of a statement does not.
+    # The span of "for .. in .." includes the blank before it, that of a statement does not.
     return before + (code if isinstance(node, cst.CompFor) else code.strip()) + after
 
 
@@ -303,7 +303,7 @@ LONGEST = 120
 
 
 def _difference(was: str, now: str) -> tuple[str, str]:
-    """Both texts, without the long parts in which they are alike."""
+    """Both texts, without the long parts that they have in common."""
     if len(was) <= LONGEST:
         return was, now
     start, end = 0, 0

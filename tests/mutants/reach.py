@@ -1,7 +1,7 @@
-"""Which test reaches which line: traced once, and anew for the test files that have changed.
+"""Which test reaches which line: traced once, and again for test files that have changed.
 
-Kept in ``var/mutants/reach.json``. A test file is traced again when it has changed, and when a
-mutated file has that it reaches.
+Stored in ``var/mutants/reach.json``. A test file is traced again when it, or a mutated file that it
+reaches, has changed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ OPTIONS = ["-q", "--no-header", "-p", "no:randomly", "-p", "no:cacheprovider", "
 
 
 def digest(path: Path) -> str:
-    """What a file holds, in few characters."""
+    """A digest of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.exists() else ""
 
 
@@ -59,7 +59,7 @@ class Reach:
         return [file for file in files if self.files.get(file) != self.state(file)]
 
     def state(self, file: str) -> str:
-        """A file of tests and the mutated modules that it reaches, as they are now."""
+        """A digest of a file of tests and the mutated modules that it reaches."""
         reached = {
             name
             for test, traced in self.tests.items()
@@ -72,7 +72,7 @@ class Reach:
     def asked(self, module: str, line: int, *, called: bool) -> list[str]:
         """The tests that reach a line, those of the module's own file first, then the quick ones.
 
-        What runs when the module is imported is reached by every test of the module.
+        Code that runs when the module is imported is reached by every test of the module.
         """
         files = set(tests_of(module))
         reaching = [
@@ -88,19 +88,19 @@ class Reach:
         )
 
     def within(self, seconds: float, tests: Sequence[str]) -> list[str]:
-        """The first of some tests, as many as take that long together, and at least one."""
+        """The first tests that together take at most so long, and at least one."""
         ends = accumulate(self.tests[test]["seconds"] for test in tests)
         return [test for test, end in zip(tests, ends, strict=True) if end <= seconds] or [
             *tests[:1]
         ]
 
     def seconds(self, tests: Collection[str]) -> float:
-        """How long they take, one after another."""
+        """How long the tests take, one after another."""
         return float(sum(self.tests[test]["seconds"] for test in tests))
 
 
 class Tracer:
-    """A pytest plugin that notes what each test reaches; a test that fails is not asked."""
+    """A pytest plugin that notes what each test reaches; a test that fails is not used."""
 
     def __init__(self) -> None:
         self.coverage = coverage.Coverage(
@@ -137,7 +137,7 @@ class Tracer:
 
 
 def trace(files: Collection[str]) -> None:
-    """Run these files of tests and keep what they reach."""
+    """Run these files of tests and store what they reach."""
     tracer = Tracer()
     tracer.coverage.start()
     pytest.main([*OPTIONS, *files], plugins=[tracer])
@@ -152,7 +152,7 @@ def trace(files: Collection[str]) -> None:
         if test in tracer.failed:
             print("Fails, or is left out, as it is:", test)
         else:
-            # One that calls nothing may look at a table.
+            # A test that calls no function may read a table.
             reach.tests[test] = {"seconds": seconds, "lines": lines.get(test, {})}
     reach.files |= {file: reach.state(file) for file in files}
     KEPT.write_text(json.dumps({"files": reach.files, "tests": reach.tests}))

@@ -2,11 +2,11 @@
 
 A mutant in a function is put in by giving the function another code object, so that every module
 that has imported it runs the mutant. One in a table of the module is put in by evaluating the table
-again and rebinding the name wherever it was imported. What is left (decorators, bodies of classes)
-is imported as mutated by a process of its own, which takes seconds instead of a tenth.
+again and rebinding the name wherever it was imported. Other mutants (decorators, bodies of classes)
+are imported by a process of their own, which takes seconds instead of a tenth of a second.
 
-A test that fails says something only if it passes after the same others with the source put in as
-it is: each list of tests that ends in a failure is run once so, as a control.
+A failed test counts only if it passes after the same other tests with the unchanged source: each
+list of tests that ends in a failure is also run like this once, as a control.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from tests.mutants.reach import OPTIONS
 from tests.mutants.swapped import FAILED, PLACE
 
 KILLED, SURVIVED, NOT_PUT_IN = 1, 0, 3
-# Seconds after which one test counts as hanging; none takes so long.
+# Seconds after which one test counts as hanging; no test takes so long.
 LONGEST_TEST = 60
 PACKAGES = ("erpbridge", "directory", "admin_wbs", "erp_integrations")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A mutant, the tests that may notice it, and how many seconds they take without it."""
+    """A mutant, the tests that may notice it, and the seconds that they take without it."""
 
     mutant: Mutant
     tests: Sequence[str]
@@ -52,17 +52,17 @@ class Asked:
 
     @property
     def patience(self) -> float:
-        """Seconds after which the tests as a whole count as hanging, which is noticing too."""
+        """Seconds after which the tests as a whole count as hanging, so the mutant as noticed."""
         return 20 + 10 * self.seconds
 
 
-Told = Callable[[Asked, bool, str], None]
+Tell = Callable[[Asked, bool, str], None]
 
 
 class Forking:
     """A pytest plugin that runs mutants in place of the tests."""
 
-    def __init__(self, asked: Iterable[Asked], tell: Told) -> None:
+    def __init__(self, asked: Iterable[Asked], tell: Tell) -> None:
         self.asked, self.tell = asked, tell
         self.items: dict[str, pytest.Item] = {}
         self.session: Any = None
@@ -77,7 +77,7 @@ class Forking:
         return True
 
     def _set_up(self) -> None:
-        """Run one test, for the database and whatever else lives as long as the session."""
+        """Run one test, to create the database and everything else of the session's scope."""
         # Imported here: pytest rewrites its plugin while it starts.
         from hypothesis import settings
 
@@ -85,21 +85,21 @@ class Forking:
         settings.load_profile("mutants")
         items = self.session.items
         first_test = next(item for item in items if "account" in getattr(item, "fixturenames", ()))
-        # With another test to follow, what lives as long as the session stays.
+        # With a following test, objects with the scope of the session are kept.
         following = next(item for item in items if item is not first_test)
         reports = runtestprotocol(first_test, nextitem=following, log=False)
         assert all(report.passed for report in reports), reports
         connection.close()
         alive = gc.get_objects()
         self.functions = _functions(alive)
-        # Not isinstance(), which would wake up lazy objects.
+        # Not isinstance(), which would evaluate lazy objects.
         caches = [report for report in alive if type(report) is functools._lru_cache_wrapper]
         self.caches = [report for report in caches if _is_ours(report.__module__)]
         # A child that collects garbage would copy every page of its parent.
         gc.freeze()
 
     def _noticed(self, asked: Asked) -> tuple[bool, str]:
-        """Whether a test failed that passes without the mutant, and which or how."""
+        """Whether a test failed that passes without the mutant; and its name, or the reason."""
         if not asked.tests:
             return False, "no test that passes without it reaches it"
         failed, how = self._failed(asked)
@@ -116,7 +116,7 @@ class Forking:
         )
 
     def _control(self, asked: Asked) -> tuple[bool, str]:
-        """The same with the source as it is, once for each list of tests."""
+        """The same with the unchanged source, once for each list of tests."""
         key = (asked.mutant.module, asked.mutant.function, tuple(asked.tests))
         if key not in self.controls:
             source = path_of(asked.mutant.module).read_text()
@@ -127,7 +127,7 @@ class Forking:
         return self.controls[key]
 
     def _failed(self, asked: Asked) -> tuple[bool, str]:
-        """Whether a test failed, and which or how."""
+        """Whether a test failed; and its name, or the reason."""
         status, test = self._fork(asked)
         if status == KILLED:
             return True, test or "the process died"
@@ -135,11 +135,11 @@ class Forking:
             return True, "the tests did not end"
         if status == SURVIVED and asked.mutant.function:
             return False, ""
-        # Put in from outside; or a table that others have read while they were imported.
+        # It could not be put in; or it is in a table that other modules read on their import.
         return in_a_fresh_process(asked)
 
     def _fork(self, asked: Asked) -> tuple[int | None, str]:
-        """How the forked process ended, None for not in time; and the test that failed."""
+        """The exit code of the forked process, None if it did not end in time; the failed test."""
         with tempfile.TemporaryDirectory() as folder:
             pid = os.fork()
             if pid == 0:
@@ -187,7 +187,7 @@ class Forking:
     def _swap_code(self, mutant: Mutant) -> bool:
         file = str(path_of(mutant.module))
         swapped = 0
-        # What it made while modules were imported, such as a rule or a wrapper, runs on as well.
+        # Functions that it made on an import, such as a rule or a wrapper, change too.
         inner = f"{mutant.function}.<locals>."
         for code in _codes(compile(mutant.source, file, "exec", dont_inherit=True)):
             if code.co_qualname != mutant.function and not code.co_qualname.startswith(inner):
@@ -201,7 +201,7 @@ class Forking:
 
 
 def _end_after(seconds: int, file: Path, test: str) -> None:
-    """End this process with the test as the one that failed, unless asked again before that."""
+    """End this process with the test as the failed one, unless called again before that."""
 
     def end(*_args: object) -> None:
         file.write_text(test)
@@ -216,7 +216,7 @@ def _is_ours(name: str | None) -> bool:
 
 
 def _functions(alive: Iterable[object]) -> dict[tuple[str, str, int], list[FunctionType]]:
-    """Every function that is alive, by where it was defined."""
+    """Every existing function, by the place of its definition."""
     functions: dict[tuple[str, str, int], list[FunctionType]] = defaultdict(list)
     for value in alive:
         if type(value) is FunctionType:
@@ -253,7 +253,7 @@ def _rebind(mutant: Mutant) -> bool:
 
 
 def in_a_fresh_process(asked: Asked) -> tuple[bool, str]:
-    """The same in a process that imports the module as mutated."""
+    """The same in a process that imports the mutated module."""
     with tempfile.TemporaryDirectory() as folder:
         source, tests = Path(folder) / "mutant.py", Path(folder) / "tests.txt"
         source.write_text(asked.mutant.source)
@@ -276,5 +276,5 @@ def in_a_fresh_process(asked: Asked) -> tuple[bool, str]:
         failed = Path(folder, FAILED)
         if failed.exists():
             return True, failed.read_text()
-    # Nobody has noticed anything where pytest itself did not get so far.
+    # Without a failed test pytest itself ended early, so nothing was noticed.
     return False, f"in a fresh process, which ended with {code}"

@@ -1,6 +1,6 @@
 """A pytest plugin that imports one module from another source: ``ERPBRIDGE_MUTANT=MODULE=FILE``.
 
-Which test failed stands beside that file.
+The name of the failed test is written to a file beside it.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class Swapped(SourceLoader):
         return self.path
 
     def get_data(self, path: str) -> bytes:
-        # Asked for a compiled file too, which there must not be.
+        # The loader also asks for a compiled file, which must not exist.
         if path != self.path:
             raise OSError(path)
         return self.source.read_bytes()
 
 
 class Finder(MetaPathFinder):
-    """Finds the one module."""
+    """Finds the mutated module."""
 
     def __init__(self, module: str, source: Path) -> None:
         self.module, self.source = module, source

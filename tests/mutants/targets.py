@@ -1,4 +1,4 @@
-"""What is mutated, and which tests are asked."""
+"""The modules that are mutated, and the tests that are run for them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ FOLDERS = (
     *("erpbridge/access", "erpbridge/login", "erpbridge/people"),
     *("directory/api", "admin_wbs/api", "erp_integrations/api"),
 )
-# Which tests are asked about the modules of which package: on SQLite, and without a browser,
-# another program or a server. A module's own API is asked about by the tests of the API.
+# Package -> the tests for its modules: on SQLite, and without a browser, another program or a
+# server. The API of an app is tested by the tests of the API.
 API = (
     *("tests/rest", "tests/oauth", "tests/every_call", "tests/people/api", "tests/directory/api"),
     *("tests/admin_wbs/api", "tests/erp_integrations/api", "tests/access/test_isolation.py"),
@@ -42,12 +42,12 @@ TESTS = {
     "admin_wbs.api": API,
     "admin_wbs": (*API, "tests/admin_wbs"),
 }
-# What is sent to these at random finds by chance what others miss, and takes minutes.
+# Random input notices mutants by chance, and takes minutes.
 NOT_ASKED = ("tests/every_call/test_fuzzing.py", "tests/every_page/test_no_input_breaks_a_page.py")
 
 
 def tests_of(module: str) -> list[str]:
-    """The files of tests that are asked about a module."""
+    """The files of tests for a module."""
     folders = next(tests for package, tests in TESTS.items() if module.startswith(package))
     files = [ROOT / name for name in folders if name.endswith(".py")]
     for folder in folders:
@@ -57,7 +57,7 @@ def tests_of(module: str) -> list[str]:
 
 
 def modules() -> list[str]:
-    """Every module that is mutated, in the order in which they are."""
+    """Every module that is mutated, in order."""
     in_engine = [f"erp_integrations.{name}" for name in ENGINE] + list(QUERYSETS)
     in_folders = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)

@@ -1,5 +1,5 @@
-"""Which bugs are put into a source. The program that puts them in is imported where it is needed:
-whoever has not installed what it needs can still collect the tests.
+"""The bugs that are put into a source. The program is imported inside the tests, so that they can
+be collected without its dependencies.
 """
 
 from __future__ import annotations

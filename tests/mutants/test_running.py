@@ -1,4 +1,4 @@
-"""A mutant is put into every function that runs the mutated source, whenever it was made."""
+"""A mutant is put into every function of the mutated source, whenever the function was made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programs that act for a person end with the password, the membership and the rights they had."""
+"""Programs that act for a person end with the person's password, membership or rights."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def program(account, ada):
 
 
 class Grant:
-    """What a program holds to act for a person: both tokens, and a code not yet exchanged."""
+    """The credentials of a program for a person: both tokens, and a code not yet exchanged."""
 
     def __init__(self, application, user) -> None:
         self.application = application
@@ -58,7 +58,7 @@ class Grant:
         return Client().get(ME, headers=sent).status_code
 
     def works(self) -> set[str]:
-        """Which of its three ways still open something."""
+        """Which of its three credentials are still valid."""
         alive = {"access"} if self.calls() == 200 else set()
         for name, use in (("refresh", self.renew), ("code", self.redeem)):
             try:
@@ -92,7 +92,7 @@ def on_own_page(user):
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     body = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW}
     assert client.post(reverse("password_change"), body).status_code == 302
-    # Whoever changed it goes on.
+    # The person who changed it stays signed in.
     assert client.get(reverse("own_settings")).status_code == 200
 
 
@@ -158,9 +158,9 @@ def test_another_password_or_login_ends_programs_everywhere(
     if door in PASSWORD_DOORS:
         assert browser.get(reverse("own_settings")).status_code == 302
     for account in (grant.application.account_id, other_account.pk):
-        told = Event.objects.filter(account=account, verb=programs.ENDED).get()
-        assert list(told.data["changes"]) == ["Program Estimator"]
-        assert told.actor == (sam if door in (on_own_page, by_link) else None)
+        event = Event.objects.filter(account=account, verb=programs.ENDED).get()
+        assert list(event.data["changes"]) == ["Program Estimator"]
+        assert event.actor == (sam if door in (on_own_page, by_link) else None)
 
 
 def test_the_command_changepassword_ends_programs(grant, sam, monkeypatch):
@@ -200,7 +200,7 @@ ENTITY = "vendor"
 
 @pytest.fixture
 def able(account, project, sam):
-    """Sam with something of everything, in the account and on the project."""
+    """Sam with some right of every kind, in the account and on the project."""
     member = Membership.objects.get(user=sam, account=account)
     by = policy.load(User.objects.get(name="Ada Admin"), account)
     save(member, by, person=Person(**HELD.__dict__), approver=approver(True, (True, True)))
@@ -254,8 +254,8 @@ def test_a_lowered_right_ends_the_programs_of_that_account_and_nothing_else_does
     everything = {"access", "refresh", "code"}
     assert grant.works() == (set() if change in LESS else everything)
     assert elsewhere.works() == everything
-    told = Event.objects.filter(verb=programs.ENDED)
-    assert [one.actor for one in told] == ([ada] if change in LESS else [])
+    events = Event.objects.filter(verb=programs.ENDED)
+    assert [event.actor for event in events] == ([ada] if change in LESS else [])
 
 
 @pytest.mark.parametrize("door", ["page", "rest", "off the project"])
@@ -392,8 +392,8 @@ def test_a_person_sees_the_programs_that_act_for_them_and_ends_one(
     assert grant.works() == set()
     assert other.calls() == 200
     assert client.get(end)["Location"] == reverse("oauth:own_programs")
-    told = Event.objects.get(verb=programs.ENDED)
-    assert (told.actor, told.subject_id) == (sam, Membership.objects.get(user=sam).pk)
+    event = Event.objects.get(verb=programs.ENDED)
+    assert (event.actor, event.subject_id) == (sam, Membership.objects.get(user=sam).pk)
 
 
 def test_a_person_ends_all_at_once(grant, account, ada, sam, client_of):
@@ -419,8 +419,8 @@ def test_an_admin_sees_and_ends_programs_of_the_account_only(
     for person in (sam, pat):
         assert client_of(person).post(end_all).status_code == 403
     assert grant.calls() == 200
-    one = [account.pk, member.pk, elsewhere.application.pk]
-    assert client.post(reverse("oauth:person_program_end", args=one)).status_code == 404
+    args = [account.pk, member.pk, elsewhere.application.pk]
+    assert client.post(reverse("oauth:person_program_end", args=args)).status_code == 404
     client.post(end_all)
     assert grant.works() == set()
     assert elsewhere.works() == {"access", "refresh", "code"}

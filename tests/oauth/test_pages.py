@@ -42,8 +42,8 @@ def test_a_service_account_is_added_and_its_secret_shown_once(pages):
 def test_permitted_projects_get_their_levels(pages, project):
     given = service(projects=[project.pk]) | {"projects-directory": "2"}
     pages.post(f"{pages.base}add-service/", given | {"account-directory": "1"})
-    held = Application.objects.get().service.projects.get()
-    assert (held.project, held.directory) == (project, 2)
+    project_access = Application.objects.get().service.projects.get()
+    assert (project_access.project, project_access.directory) == (project, 2)
 
 
 def test_an_application_needs_redirect_uris_that_can_be(pages):

@@ -1,4 +1,4 @@
-"""Getting, renewing and ending tokens, as programs of every kind do it."""
+"""Getting, renewing and ending tokens, for programs of every kind."""
 
 from __future__ import annotations
 
@@ -74,17 +74,17 @@ def test_a_service_account_gets_a_token_in_every_encoding(api, kind):
     else:
         response = post(given, path="/oauth/token/" if kind == "slash" else "/oauth/token")
     assert response.status_code == 200
-    told = response.json()
-    assert set(told) == FIELDS - {"refresh_token"}
-    assert told["token_type"] == "Bearer"
-    assert told["expires_in"] == 5400
-    assert isinstance(told["created_at"], int)
+    token_body = response.json()
+    assert set(token_body) == FIELDS - {"refresh_token"}
+    assert token_body["token_type"] == "Bearer"
+    assert token_body["expires_in"] == 5400
+    assert isinstance(token_body["created_at"], int)
     assert response["Cache-Control"] == "no-store"
 
 
 def test_a_token_of_a_service_account_opens_the_api(api):
-    told = post({"grant_type": "client_credentials", **ids(api.made)}).json()
-    sent = {"Authorization": f"Bearer {told['access_token']}"}
+    body = post({"grant_type": "client_credentials", **ids(api.made)}).json()
+    sent = {"Authorization": f"Bearer {body['access_token']}"}
     me = Client().get("/rest/v1.0/me", headers=sent).json()
     assert me["id"] == api.made.application.service.user_id
 
@@ -107,7 +107,7 @@ def test_a_code_comes_back_to_the_program_with_its_state_and_works_once(app, sam
     again = post(given)
     assert (again.status_code, again.json()["error"]) == (400, "invalid_grant")
     sent = {"Authorization": f"Bearer {first.json()['access_token']}"}
-    # Two parties held the code: what was given for it is dead, too.
+    # Two parties had the code, so the tokens that were issued for it end too.
     assert Client().get("/rest/v1.0/me", headers=sent).status_code == 401
 
 
@@ -159,9 +159,9 @@ def test_a_plain_challenge_is_refused_to_the_program(app, sam, client_of):
 def test_out_of_band_shows_the_code_on_a_page(app, sam, client_of):
     response = allow(client_of(sam), app, redirect_uri=applications.OUT_OF_BAND)
     assert response.status_code == 200
-    shown = response.context["code"]
-    assert tokens.digest(shown) == Code.objects.get().digest
-    assert shown in response.content.decode()
+    code = response.context["code"]
+    assert tokens.digest(code) == Code.objects.get().digest
+    assert code in response.content.decode()
 
 
 def test_the_page_asks_before_anything_is_given(app, sam, client_of):
@@ -236,7 +236,7 @@ def test_a_refresh_token_that_comes_again_later_ends_all_tokens_of_its_grant(app
     assert tokens.read(second["access_token"]) is None
     stolen = post({**renewal, "refresh_token": second["refresh_token"]})
     assert (stolen.status_code, stolen.json()["error"]) == (400, "invalid_grant")
-    # Other grants go on.
+    # Other grants stay valid.
     assert tokens.read(api.token) is not None
 
 
@@ -275,28 +275,28 @@ def test_an_access_token_lasts_ninety_minutes(api):
 
 
 def test_info_names_owner_application_and_time_left(api):
-    told = api.get("/oauth/token/info").json()
-    assert set(told) == {
+    body = api.get("/oauth/token/info").json()
+    assert set(body) == {
         "resource_owner_id",
         "scopes",
         "expires_in_seconds",
         "application",
         "created_at",
     }
-    assert told["application"] == {"uid": api.made.application.uid}
-    assert 5300 < told["expires_in_seconds"] <= 5400
-    assert told["scopes"] == []
+    assert body["application"] == {"uid": api.made.application.uid}
+    assert 5300 < body["expires_in_seconds"] <= 5400
+    assert body["scopes"] == []
 
 
 @pytest.mark.parametrize("kind", ["form", "json"])
 def test_revoking_kills_both_tokens_and_answers_an_empty_object(app, code, kind):
     given = {"grant_type": "authorization_code", "code": code, "redirect_uri": HOME}
-    told = post({**given, **ids(app)}).json()
+    granted = post({**given, **ids(app)}).json()
     options = {"content_type": "application/json"} if kind == "json" else {}
-    body = {"token": told["refresh_token"], **ids(app)}
+    body = {"token": granted["refresh_token"], **ids(app)}
     response = post(body, path="/oauth/revoke", **options)
     assert (response.status_code, response.json()) == (200, {})
-    assert tokens.read(told["access_token"]) is None
+    assert tokens.read(granted["access_token"]) is None
     assert post({"token": "unknown", **ids(app)}, path="/oauth/revoke").json() == {}
 
 
@@ -378,4 +378,4 @@ def test_a_deleted_application_is_shut_out_at_once(api, account, ada):
     assert api.get("me").status_code == 401
     assert post({"grant_type": "client_credentials", **ids(api.made)}).status_code == 401
     events = Event.objects.about(account.pk, "application", api.made.application.pk)
-    assert [one.verb for one in events] == ["deleted", "created"]
+    assert [event.verb for event in events] == ["deleted", "created"]

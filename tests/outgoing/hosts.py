@@ -1,4 +1,4 @@
-"""Servers of a test's own that answer, keep silent, or stall."""
+"""Servers for tests that answer, send nothing, or stall."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\
 
 @dataclass
 class Host:
-    """What a server on this machine was sent, in the order of its connections."""
+    """The data that a server on this machine received, in the order of its connections."""
 
     port: int
     received: list[bytearray] = field(default_factory=list)
@@ -25,7 +25,7 @@ class Host:
         return f"{scheme}://{host}:{self.port}"
 
     def heard(self) -> bytes:
-        """Everything, once nobody is speaking to it any more."""
+        """Everything, once all its connections have ended."""
         self.reads.set()
         for thread in list(self.threads):
             thread.join(timeout=20)
@@ -34,13 +34,13 @@ class Host:
 
 @contextmanager
 def host(*, answer: bytes = ANSWER, reads: bool = True, drip: bytes = b"") -> Iterator[Host]:
-    """Reads what it is sent, and answers the first of it.
+    """A server that reads what it is sent, and answers its first bytes.
 
-    :param reads: at once; or else when it is asked what it heard.
-    :param drip: said without end, a byte at a time, instead of an answer.
+    :param reads: at once; otherwise when its data is asked for.
+    :param drip: sent without end, a byte at a time, instead of an answer.
     """
     with socket.socket() as listener:
-        # Small, so that a large request does not fit into what is on its way.
+        # Small, so that a large request does not fit into the buffers.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -86,7 +86,7 @@ def host(*, answer: bytes = ANSWER, reads: bool = True, drip: bytes = b"") -> It
 
 @contextmanager
 def silent(address: str, port: int = 0) -> Iterator[int]:
-    """A port that takes up no connection: the queue of its listener is full."""
+    """A port that accepts no connection: the queue of its listener is full."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind((address, port))

@@ -1,6 +1,6 @@
-"""No page and no REST call may call the ERP: who waits for an answer must not wait for an ERP.
+"""No page and no REST call may call the ERP: a request must not wait for an ERP.
 
-While a request is handled, in whichever test, the guard around adapters refuses what calls the ERP.
+While any test handles a request, the guard around adapters refuses calls of the ERP.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ handled: ContextVar[HttpRequest | None] = ContextVar("handled", default=None)
 
 @contextmanager
 def refusing_calls_of_the_erp() -> Iterator[None]:
-    """Refuse them while a request is handled."""
+    """Refuse calls of the ERP while a request is handled."""
     answer, require = BaseHandler.get_response, safe_adapter._require_no_transaction
 
     def get_response(self: Any, request: HttpRequest) -> HttpResponseBase:

@@ -1,4 +1,4 @@
-"""Every way to a host that a tenant names, against the addresses that it must not reach.
+"""Every kind of call to a host of a tenant, with addresses that it must not reach.
 
 ``pytest -v tests/outgoing/test_hosts.py -k refused`` prints the table: a row for each way and
 address.
@@ -27,7 +27,7 @@ from tests.adapters.tryton.conftest import cost_code, vendor, vendor_update
 from tests.outgoing.hosts import host
 
 PUBLIC = "93.184.215.14"
-# What names resolve to, one answer after the other.
+# Name -> the answers of the resolver, one after the other.
 NAMES: dict[str, list[list[str]]] = {
     "localhost.": [["127.0.0.1", "::1"]],
     "internal.example": [["10.0.0.5"]],
@@ -94,7 +94,7 @@ ADDRESSES = {
     "port of SSH": f"{PUBLIC}:22",
     "port zero": f"{PUBLIC}:0",
 }
-NUMBERED = frozenset(one for one in ADDRESSES if ADDRESSES[one].startswith(PUBLIC))
+NUMBERED = frozenset(name for name in ADDRESSES if ADDRESSES[name].startswith(PUBLIC))
 
 Way = Callable[[Guarded], Any]
 WAYS: dict[str, Way] = {
@@ -122,32 +122,32 @@ OVER = replace(vendor_update(KNOWN), operation=Operation.DEACTIVATE)
 def connected(monkeypatch) -> list[str]:
     """Every address that this thread told a socket to connect to; no connection is made.
 
-    Connections that belong to other threads, such as a browser's live server, are made as ever.
+    Connections of other threads, such as a browser's live server, are made as usual.
     """
-    found: list[str] = []
+    addresses: list[str] = []
     here, really_connect = threading.get_ident(), socket.socket.connect
 
     def connect(connection: socket.socket, address: Any) -> None:
         if threading.get_ident() != here:
             return really_connect(connection, address)
-        found.append(address[0])
+        addresses.append(address[0])
         raise ConnectionRefusedError(111, "Connection refused")
 
     monkeypatch.setattr(socket.socket, "connect", connect)
-    return found
+    return addresses
 
 
 @pytest.fixture(autouse=True)
 def resolver(monkeypatch) -> dict[str, list[list[str]]]:
-    """Names of the test's own, each with its answers in turn; the last one stays."""
-    real, answers = socket.getaddrinfo, {name: list(some) for name, some in NAMES.items()}
+    """Names of the test, each with its answers in turn; the last one stays."""
+    real, answers = socket.getaddrinfo, {name: list(addresses) for name, addresses in NAMES.items()}
 
     def resolve(name: str, port: Any, *how: Any) -> Any:
         if name not in answers:
             return real(name, port, *how)
-        some = answers[name]
-        now = some.pop(0) if len(some) > 1 else some[0]
-        return [found for one in now for found in real(one, port, *how)]
+        remaining = answers[name]
+        now = remaining.pop(0) if len(remaining) > 1 else remaining[0]
+        return [info for address in now for info in real(address, port, *how)]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     return answers
@@ -160,7 +160,7 @@ def erp_at(place: str, folder: Path, *allowed: str) -> Guarded:
 
 
 def said(way: Way, erp: Guarded) -> str:
-    """What is told of a call that must not have done anything."""
+    """The message about a call that must not have done anything."""
     error = None
     try:
         answer = way(erp)
@@ -179,11 +179,11 @@ def said(way: Way, erp: Guarded) -> str:
 def test_refused(way, address, tmp_path, connected):
     place = ADDRESSES[address]
     port = "" if address in NUMBERED else ":8069"
-    told = said(WAYS[way], erp_at(f"{place}{port}", tmp_path))
+    message = said(WAYS[way], erp_at(f"{place}{port}", tmp_path))
     assert connected == []
-    # The setting is named, and nothing of the network behind it.
-    assert told.startswith("Address: ")
-    assert not [one for some in NAMES.get(place, ()) for one in some if one in told]
+    # The message names the setting, and nothing of the network behind it.
+    assert message.startswith("Address: ")
+    assert not [ip for ips in NAMES.get(place, ()) for ip in ips if ip in message]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -224,7 +224,7 @@ def test_no_redirect_is_followed_to_wherever_it_leads(way, target, tmp_path):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_page_of_the_host_is_shown_to_nobody(way, tmp_path):
-    """Whatever its status: it may be the page of something that was never meant to be read."""
+    """Whatever its status: it may be a page that was never meant to be read."""
     page = b"<html>root:x:0:0 AKIAIOSFODNN7EXAMPLE</html>"
     for status in (b"200 OK", b"400 Bad Request", b"403 Forbidden", b"500 Oops"):
         head = b"HTTP/1.1 %b\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n"
@@ -256,7 +256,7 @@ def test_a_page_of_the_host_is_shown_to_nobody(way, tmp_path):
         ("erp.internal", "x.erp.internal", "10.0.0.5", False),
         ("erp.internal", "erp.internal", "0.0.0.0", False),
         ("erp.internal", "erp.internal", "224.0.0.1", False),
-        # Metadata by the very address only, whatever network holds it.
+        # Metadata services only by their exact address, not by a network that contains it.
         ("169.254.0.0/16", "erp", "169.254.169.254", False),
         ("169.254.0.0/16", "erp", "169.254.1.1", True),
         ("100.64.0.0/10", "erp", "100.100.100.200", False),
@@ -267,7 +267,7 @@ def test_a_page_of_the_host_is_shown_to_nobody(way, tmp_path):
         ("erp.internal", "erp.internal", "64:ff9b::a9fe:a9fe", False),
         ("erp.internal,169.254.169.254", "erp.internal", "169.254.169.254", True),
         ("erp.internal", "erp.internal", "64:ff9b::a00:5", True),
-        # A gateway that is allowed leads to nothing that is not.
+        # An allowed gateway gives no access to addresses that are not allowed.
         ("64:ff9b::/96", "erp", "64:ff9b::5db8:d70e", True),
         ("64:ff9b::/96", "erp", "64:ff9b::a00:5", False),
         ("64:ff9b::/96,10.0.0.0/8", "erp", "64:ff9b::a00:5", True),
@@ -277,7 +277,7 @@ def test_a_page_of_the_host_is_shown_to_nobody(way, tmp_path):
     ],
 )
 def test_what_is_allowed(allowed, name, address, taken):
-    words = [one for one in allowed.split(",") if one]
+    words = [word for word in allowed.split(",") if word]
     assert Allowed.read(words).takes(name, address) is taken
 
 

@@ -1,4 +1,4 @@
-"""Nothing of a request leaves once its time is over, whatever ate the time."""
+"""No part of a request is sent once its time is over, whatever took the time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.outgoing.hosts import host, silent
 
 SECONDS = 0.5
 HERE = Allowed.read(["127.0.0.0/8"])
-# The first bytes of a TLS record, whose end never comes.
+# The first bytes of a TLS record that is never completed.
 HELLO = b"\x16\x03\x03\x40\x00" + b"\x02" * 100
 
 
@@ -28,7 +28,7 @@ def post(url: str, body: bytes = b"{}", *, seconds: float = SECONDS) -> client.R
 
 
 def failed(url: str, body: bytes = b"{}", *, seconds: float = SECONDS) -> NoReply:
-    """How a request failed that has to be over in time."""
+    """The error of a request that must end in time."""
     began = time.monotonic()
     with pytest.raises(NoReply) as raised:
         post(url, body, seconds=seconds)
@@ -38,7 +38,7 @@ def failed(url: str, body: bytes = b"{}", *, seconds: float = SECONDS) -> NoRepl
 
 @pytest.fixture
 def resolver(monkeypatch):
-    """Makes the resolver wait until it is told to go on."""
+    """Make the resolver wait until it may continue."""
     go_on = threading.Event()
     asked: list[str] = []
     real = socket.getaddrinfo
@@ -77,7 +77,7 @@ def test_nothing_leaves_where_the_time_was_over_before():
 
 @pytest.fixture
 def sleep(monkeypatch):
-    """Lets the machine sleep for an hour: the clock that stops then is as it was."""
+    """Let the machine sleep for an hour: the clock that stops in sleep does not advance."""
     real, slept = time.clock_gettime, []
     monkeypatch.setattr(
         time,
@@ -144,12 +144,14 @@ def test_what_no_host_can_be_called_cannot_be_reached(name):
 def test_several_addresses_that_do_not_answer_share_the_time(monkeypatch):
     addresses = [f"127.0.0.{number}" for number in range(2, 8)]
     with ExitStack() as stack, host() as server:
-        for one in addresses:
-            stack.enter_context(silent(one, server.port))
+        for address in addresses:
+            stack.enter_context(silent(address, server.port))
         tried = [*addresses, "127.0.0.1"]
-        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, server.port)) for one in tried]
+        resolved = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, server.port)) for address in tried
+        ]
         monkeypatch.setattr(client, "CONNECT_SECONDS", 0.2)
-        monkeypatch.setattr(names, "resolve", lambda *_name, **_how: found)
+        monkeypatch.setattr(names, "resolve", lambda *_name, **_how: resolved)
         problem = failed(server.url("many.example"), seconds=0.7)
         assert (problem.began, problem.late) == (False, True)
         assert server.received == []
@@ -179,7 +181,7 @@ def test_the_time_is_read_again_right_before_the_first_byte(monkeypatch):
         return connection
 
     monkeypatch.setattr(client._Call, "connect", paused)
-    # So that it is not the cut connection that keeps the request from leaving.
+    # So that the request is not stopped by the cut connection.
     monkeypatch.setattr(client._Call, "_cut", lambda self: None)
     with host() as server:
         problem = failed(server.url())
@@ -191,7 +193,7 @@ def test_the_time_is_read_again_right_before_the_first_byte(monkeypatch):
     "size", [20_000_000, 1_000_000], ids=["too large for the buffers", "all of it in a buffer"]
 )
 def test_a_request_that_is_taken_slowly_is_cut_and_never_arrives_whole(size):
-    """Also where it all went out, as far as the sender could tell: nothing leaves later."""
+    """Also when everything was sent, as far as the sender could tell: nothing is sent later."""
     with host(answer=b"", reads=False) as server:
         problem = failed(server.url(), b"x" * size)
         assert (problem.began, problem.late) == (True, True)

@@ -1,4 +1,4 @@
-"""The benchmarks run; how fast they are is nobody's business here."""
+"""The benchmarks run; their speed is not tested here."""
 
 import contextlib
 import json
@@ -72,30 +72,30 @@ def test_its_servers_end_with_it_when_it_is_told_to_end(tmp_path):
         str(tmp_path / "bench.json"),
     ]
     program = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **mark})
-    wait_for(lambda: any("celery" in one for one in commands_with(mark)), program=program)
+    wait_for(lambda: any("celery" in command for command in commands_with(mark)), program=program)
     program.terminate()
     assert program.wait(timeout=60) == 128 + signal.SIGTERM
     assert commands_with(mark) == []
 
 
 def commands_with(mark):
-    """What the processes that inherited the mark were started as."""
-    found = []
-    for one in psutil.process_iter():
+    """The commands of the processes that inherited the mark."""
+    commands = []
+    for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if mark.items() <= one.environ().items():
-                found.append(" ".join(one.cmdline()))
-    return found
+            if mark.items() <= process.environ().items():
+                commands.append(" ".join(process.cmdline()))
+    return commands
 
 
 def test_a_ratio_is_to_the_baseline_and_is_held_against_its_aim():
     aims = {"fast": Aim(least=3), "slow": Aim(most=0.4)}
     figures = {"plain": 2.0, "fast": 6.0, "slow": 1.0}
-    found = Result("one", "One", "plain", "fast", figures, unit="/s", aims=aims).as_json()
-    assert found["ratio"] == 3.0
-    assert found["ratios"] == {"fast": 3.0, "slow": 0.5}
-    assert found["aims"]["fast"] == {"is": "at least 3", "met": True}
-    assert found["aims"]["slow"] == {"is": "at most 0.4", "met": False}
+    benchmark = Result("one", "One", "plain", "fast", figures, unit="/s", aims=aims).as_json()
+    assert benchmark["ratio"] == 3.0
+    assert benchmark["ratios"] == {"fast": 3.0, "slow": 0.5}
+    assert benchmark["aims"]["fast"] == {"is": "at least 3", "met": True}
+    assert benchmark["aims"]["slow"] == {"is": "at most 0.4", "met": False}
 
 
 def test_a_benchmark_that_there_is_not_is_named(tmp_path):

@@ -1,4 +1,4 @@
-"""Docstrings, comments and pages name documents that are here, and headings that these have."""
+"""Docstrings, comments and pages cite documents that exist, and headings that these have."""
 
 import ast
 import io
@@ -20,7 +20,7 @@ DOCUMENT = re.compile(r"[\w./-]*\w\.md\b")
 # A document and, in quotes, one or several of its headings.
 CITATION = re.compile(r'([\w./-]*\w\.md)`*, ((?:(?:, | and )?"[^"]+")+)')
 DESIGN = "docs/design/"
-# Web addresses, and the words of a link: where it leads is what counts.
+# Web addresses, and the text of a link: only its target matters.
 UNREAD = re.compile(r"https?://\S+|\[[^\]]*\](?=\()")
 # How documents outside of the repository were cited.
 OUTSIDE = re.compile(
@@ -32,7 +32,7 @@ OUTSIDE = re.compile(
 
 
 def sources() -> list[Path]:
-    """Every text file that somebody wrote."""
+    """Every text file that was written by hand."""
     inside = (path for name in FOLDERS for path in (ROOT / name).rglob("*"))
     files = [path for path in [*ROOT.glob("*"), *inside] if path.is_file()]
     skipped = {"__pycache__", "node_modules"}
@@ -59,7 +59,7 @@ def explanations(source: str) -> Iterator[str]:
 
 
 def texts_of(path: Path) -> list[str]:
-    """What a file says to its readers, each text on one line."""
+    """The texts of a file for its readers, each on one line."""
     try:
         content = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
@@ -83,7 +83,7 @@ def document(name: str, place: Path) -> Path | None:
 
 
 def problems_in(text: str, place: Path) -> Iterator[str]:
-    """What is wrong with the citations of a text."""
+    """The problems of the citations in a text."""
     for old in OUTSIDE.finditer(text):
         yield f"leads outside: {text[old.start() : old.end() + 30]}"
     for name in DOCUMENT.findall(text):

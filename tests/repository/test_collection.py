@@ -1,4 +1,4 @@
-"""The check that test names are the same in every process finds each way in which they differ."""
+"""The check that two processes collect the same test names finds every kind of difference."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def test_every_test_that_holds_a_promise_of_security_is_there():
 
 
 def _tests_named(row: str) -> list[tuple[str, str]]:
-    """Modules and the beginnings of names of tests, in a row of the coverage of the API."""
+    """Modules and prefixes of test names, in a row of the coverage of the API."""
     named = []
     for part in row.split("|")[2].split(";"):
         names = re.findall(r"(?:[\w/]+/)?test_\w+", part)

@@ -16,7 +16,7 @@ MODULES = [
     if "migrations" not in path.parts
 ]
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-# What the content security policy blocks, so that it never looks as if it worked.
+# Markup that the content security policy blocks, so it would silently do nothing.
 BLOCKED = {
     "an inline style": re.compile(r"<[^>]*\sstyle\s*=", re.I),
     "a style element": re.compile(r"<style\b", re.I),
@@ -57,14 +57,16 @@ def test_no_module_has_a_name_that_says_nothing():
     assert [name(path) for path in MODULES if path.stem in vague] == []
 
 
-# More than that in a folder, and nobody finds the room at the first guess.
+# With more entries in a folder, files are hard to find.
 MOST_ENTRIES = 14
 
 
 def test_no_folder_is_a_heap():
     folders = [path.parent for path in MODULES + TESTS]
     assert {
-        name(one): folders.count(one) for one in folders if folders.count(one) > MOST_ENTRIES
+        name(folder): folders.count(folder)
+        for folder in folders
+        if folders.count(folder) > MOST_ENTRIES
     } == {}
 
 
@@ -73,7 +75,7 @@ def test_no_module_uses_a_private_name_of_another():
     assert {name(path) for path in MODULES if private.search(path.read_text())} == set()
 
 
-# What a database, or Python alone, makes of case: text is compared as erpbridge.db.text folds it.
+# Case rules of a database, or of Python alone: text is compared as erpbridge.db.text folds it.
 OWN_CASE = re.compile(
     r"__i(?:contains|exact|startswith|endswith|regex)\b|\b(?:Lower|Upper)\(|\.casefold\("
 )
@@ -92,10 +94,10 @@ def test_text_is_compared_by_one_rule():
     assert own - {*FOLD_THEMSELVES} == set()
 
 
-# The wall clock jumps when it is set: it tells people when something was, and decides nothing.
+# The wall clock jumps when it is set: it shows people when something was, and decides nothing.
 DECIDING = ("erp_integrations/", "erpbridge/jobs/", "erpbridge/rest/idempotency")
 DECIDES = [path for path in MODULES if name(path).startswith(DECIDING)]
-# A clock that stops while the machine sleeps lets leave late what must not: ``uptime`` does not.
+# A clock that stops while the machine sleeps would send requests too late; ``uptime`` does not.
 EXPORTS = [
     path for path in MODULES if name(path).startswith(("erp_integrations/", "erpbridge/outgoing/"))
 ]
@@ -110,12 +112,12 @@ ONLY_SHOWS = {
 
 
 def uses_of_the_wall_clock(path: Path) -> list[str]:
-    """Those that do more than to note when something was, in a column ``at`` or ``..._at``."""
-    found: list[str] = []
+    """Uses that do more than store when something was, in a column ``at`` or ``..._at``."""
+    uses: list[str] = []
 
     def walk(node: ast.AST, name: str) -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) in WALL and not SHOWN.search(name):
-            found.append(f"line {node.lineno}: {name}")
+            uses.append(f"line {node.lineno}: {name}")
         pairs: list[tuple[str, ast.AST]] = []
         if isinstance(node, ast.Dict):
             pairs = [
@@ -123,24 +125,26 @@ def uses_of_the_wall_clock(path: Path) -> list[str]:
                 for k, v in zip(node.keys, node.values, strict=True)
             ]
         elif isinstance(node, ast.keyword):
-            # The default of a column is as the column.
+            # The default of a column counts as the column.
             pairs = [(name if node.arg == "db_default" else str(node.arg), node.value)]
         elif isinstance(node, ast.Assign):
             pairs = [(ast.unparse(node.targets[0]), node.value)]
         elif isinstance(node, ast.Call):
-            pairs = [(name, one) for one in node.keywords] + [("", one) for one in node.args]
+            pairs = [(name, keyword) for keyword in node.keywords] + [
+                ("", argument) for argument in node.args
+            ]
         else:
-            pairs = [("", one) for one in ast.iter_child_nodes(node)]
-        for inner, one in pairs:
-            walk(one, inner)
+            pairs = [("", child) for child in ast.iter_child_nodes(node)]
+        for inner, child in pairs:
+            walk(child, inner)
 
     walk(ast.parse(path.read_text()), "")
-    return found
+    return uses
 
 
 def test_nothing_is_decided_by_a_wall_clock():
     uses = {name(path): uses_of_the_wall_clock(path) for path in DECIDES}
-    assert {path: some for path, some in uses.items() if some and path not in ONLY_SHOWS} == {}
+    assert {path: lines for path, lines in uses.items() if lines and path not in ONLY_SHOWS} == {}
 
 
 def test_whoever_is_excused_from_that_rule_needs_it():
@@ -154,7 +158,7 @@ def test_no_deadline_goes_by_a_clock_that_stops():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and ast.unparse(node) == "time.monotonic"
     ]
-    assert [one for one in stopping if not one.startswith(PLAYS_AN_ERP)] == []
+    assert [path for path in stopping if not path.startswith(PLAYS_AN_ERP)] == []
 
 
 def function_sizes() -> list[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""What runs on SQLite too is chosen by a rule whose rooms exist."""
+"""The rule for tests that also run on SQLite names only folders that exist."""
 
 from pathlib import Path
 

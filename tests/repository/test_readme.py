@@ -1,4 +1,4 @@
-"""The README's tour says what the pages say."""
+"""The README's tour quotes the pages correctly."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 APPS = ("erpbridge", "directory", "admin_wbs", "erp_integrations")
-# What the pages put together from the demo's data.
+# Texts that the pages compose from the demo's data.
 OF_THE_DEMO = {
     "1 rejected",
     "1042 Quarry Street School",
@@ -21,7 +21,7 @@ OF_THE_DEMO = {
 
 
 def toured(readme: str) -> set[str]:
-    """Everything stressed from the tour to the roles: what to click, and what is seen."""
+    """Everything emphasized from the tour to the roles: what to click, and what a page shows."""
     tour = readme[readme.index("## A five-minute tour") : readme.index("## Roles")]
     steps = re.sub(r"^\*\*[^*]+\.\*\*", "", tour, flags=re.MULTILINE)
     marked = re.findall(r"\*{1,2}([^*]+?)\*{1,2}", steps)

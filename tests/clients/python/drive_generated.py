@@ -1,4 +1,4 @@
-"""Makes a client of the description, as any program can, calls with it, and prints JSON."""
+"""Generates a client from the description, as any program can, makes calls, and prints JSON."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ vendor = create(name="Alder Steel", city="Salem")
 refused = create(name="")
 (listed,) = list_vendors.sync(client=client, procore_company_id=COMPANY, filterssearch="alder")
 missing = show_vendors.sync(999_999_999, client=client, procore_company_id=COMPANY)
-told = {
+result = {
     "skipped": "Unable" in made.stdout + made.stderr,
     "seconds": given.expires_in,
-    "types": [type(one).__name__ for one in (vendor, refused, listed, missing)],
+    "types": [type(answer).__name__ for answer in (vendor, refused, listed, missing)],
     "city": listed.city,
     "same": listed.id == vendor.id,
     "errors": refused.errors.to_dict(),
     "code": missing.code,
 }
-json.dump(told, sys.stdout)
+json.dump(result, sys.stdout)

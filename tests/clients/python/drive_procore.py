@@ -1,6 +1,6 @@
 """Drives erpbridge with the package procore, which refreshes a token and lists, and prints JSON.
 
-It never sends ``Procore-Company-Id`` and cannot write; what it can do is all shown here.
+The package never sends ``Procore-Company-Id`` and cannot write; all its calls are used here.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def refusal(call) -> dict:
 def story() -> dict:
     client = connect(os.environ["CLIENT_SECRET"])
     company = os.environ["COMPANY_ID"]
-    told = {
-        "companies": [one["id"] for one in client.companies.get()],
-        "projects": [one["name"] for one in client.projects.get(company)],
+    result = {
+        "companies": [entry["id"] for entry in client.companies.get()],
+        "projects": [project["name"] for project in client.projects.get(company)],
         "missing": refusal(lambda: client.projects.get("999999999")),
         "malformed": refusal(lambda: client.projects.get("x")),
     }
     client.projects.change_access_token("wrong")
-    return told | {"unauthorized": refusal(lambda: client.projects.get(company))}
+    return result | {"unauthorized": refusal(lambda: client.projects.get(company))}
 
 
 def limited() -> dict:

@@ -1,4 +1,4 @@
-"""Drives erpbridge with pyprocore and prints what came of it as JSON."""
+"""Drives erpbridge with pyprocore and prints the results as JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VENDORS = "/rest/v1.0/vendors"
 
 
 def refusal(call) -> dict:
-    """What the client raises, as its class and the server's words."""
+    """The error that the client raises: its class and the server's answer."""
     try:
         call()
     except wrong.ProcoreError as error:
@@ -53,14 +53,14 @@ def story() -> dict:
     )
     missing = f"{VENDORS}/999999999"
     return {
-        "companies": [one.id for one in easy.companies.list()],
+        "companies": [company.id for company in easy.companies.list()],
         "created": created,
-        "pages": [one["name"] for one in pages],
-        "vendors": sorted(one.name for one in easy.vendors.list(COMPANY)),
+        "pages": [vendor["name"] for vendor in pages],
+        "vendors": sorted(vendor.name for vendor in easy.vendors.list(COMPANY)),
         "one": easy.vendors.get(created[0], COMPANY).name,
         "projects": len(easy.projects.list(company_id=COMPANY)),
-        "synced": [one["name"] for one in synced["entities"]],
-        "errors": [one["errors"] for one in synced["errors"]],
+        "synced": [entity["name"] for entity in synced["entities"]],
+        "errors": [error["errors"] for error in synced["errors"]],
         "missing": refusal(lambda: client.get(missing, headers=headers)),
         "invalid": refusal(lambda: write("POST", VENDORS, {"company_id": COMPANY, "vendor": {}})),
         "click": refusal(
@@ -90,7 +90,9 @@ def cost_codes() -> dict:
     lists = call("GET", "standard_cost_code_lists", company_id=COMPANY)
     of = {
         "company_id": COMPANY,
-        "standard_cost_code_list_id": next(one["id"] for one in lists if not one["is_erp_list"]),
+        "standard_cost_code_list_id": next(
+            code_list["id"] for code_list in lists if not code_list["is_erp_list"]
+        ),
     }
 
     def create(**code) -> dict:
@@ -105,11 +107,11 @@ def cost_codes() -> dict:
     ]
     synced = call("PATCH", "standard_cost_codes/sync", {**of, "updates": updates})
     return {
-        "lists": [[one["name"], one["is_erp_list"]] for one in lists],
+        "lists": [[code_list["name"], code_list["is_erp_list"]] for code_list in lists],
         "full": below["full_code"],
-        "entities": [one["name"] for one in synced["entities"]],
-        "errors": [one["errors"] for one in synced["errors"]],
-        "codes": sorted(one["full_code"] for one in call("GET", "standard_cost_codes", **of)),
+        "entities": [entity["name"] for entity in synced["entities"]],
+        "errors": [error["errors"] for error in synced["errors"]],
+        "codes": sorted(code["full_code"] for code in call("GET", "standard_cost_codes", **of)),
     }
 
 
@@ -118,45 +120,45 @@ def send() -> dict:
     call = writer()
     vendor = call("POST", VENDORS, {"company_id": COMPANY, "vendor": {"name": "Alder Steel"}})["id"]
     lists = call("GET", "standard_cost_code_lists", company_id=COMPANY)
-    erp_list = next(one["id"] for one in lists if one["is_erp_list"])
+    erp_list = next(code_list["id"] for code_list in lists if code_list["is_erp_list"])
     code = {"code": "16", "name": "Electrical"}
     of = {"company_id": COMPANY, "standard_cost_code_list_id": erp_list}
     call("POST", "standard_cost_codes", {**of, "standard_cost_code": code})
     mine = f"companies/{COMPANY}"
-    one = call("POST", f"{mine}/vendors/{vendor}/actions/send_to_erp", {})
+    sent = call("POST", f"{mine}/vendors/{vendor}/actions/send_to_erp", {})
     many = call("POST", f"{mine}/standard_cost_code_lists/{erp_list}/actions/send_to_erp", {})
-    return {"vendor": vendor, "state": one["erp_status"], "done": many["done"]}
+    return {"vendor": vendor, "state": sent["erp_status"], "done": many["done"]}
 
 
 def accept() -> list:
-    """The second click, by somebody else: everything that waits, with the first of each choice."""
+    """The second click, by another person: everything that waits, with the first of each choice."""
     call = writer()
     queue = f"companies/{COMPANY}/erp_queue"
-    told = []
+    accepted = []
     for row in call("GET", queue, **{"filters[status]": "ready_to_export"}):
         item = call("GET", f"{queue}/{row['id']}")
         acceptance = {
-            one["name"]: one["value"] or next((c["key"] for c in one["choices"] or ()), "")
-            for one in item["acceptance_fields"]
+            field["name"]: field["value"] or next((c["key"] for c in field["choices"] or ()), "")
+            for field in item["acceptance_fields"]
         }
         body = {"digest": item["digest"], "acceptance": acceptance}
         done = call("POST", f"{queue}/{row['id']}/actions/accept", body)
-        told.append([item["item_type"], done["erp_status"]])
-    return sorted(told)
+        accepted.append([item["item_type"], done["erp_status"]])
+    return sorted(accepted)
 
 
 def state() -> dict:
     call, vendor = writer(), os.environ["VENDOR"]
-    shown = call("GET", f"companies/{COMPANY}/vendors/{vendor}/erp_status")
-    return {"state": shown["erp_status"], "vendor": call("GET", f"{VENDORS}/{vendor}")}
+    status = call("GET", f"companies/{COMPANY}/vendors/{vendor}/erp_status")
+    return {"state": status["erp_status"], "vendor": call("GET", f"{VENDORS}/{vendor}")}
 
 
 def aliases() -> dict:
-    """What it reads at addresses that Procore does not have."""
+    """The data that it reads at addresses that Procore does not have."""
     service, directory = ContractsService(), DirectoryService()
     (project,) = Procore().projects.list(company_id=COMPANY)
     return {
-        "types": [one.code for one in service.list_cost_types(COMPANY)],
+        "types": [cost_type.code for cost_type in service.list_cost_types(COMPANY)],
         "codes": len(service.list_cost_codes(COMPANY)),
         "budget": len(service.list_wbs_codes(COMPANY, project.id)),
         "departments": len(directory.list_departments(COMPANY)),

@@ -1,4 +1,4 @@
-"""The campaign as its users run it."""
+"""The campaign as a command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.programs import ROOT
 
 
 def campaign(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run it to its end, away from the database of this test run."""
+    """Run it to its end, without the database of this test run."""
     own_settings = {"DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "ERPBRIDGE_DATA_DIR"}
     env = {name: value for name, value in os.environ.items() if name not in own_settings}
     command = [sys.executable, "-m", "tests.faults", *arguments]

@@ -1,11 +1,11 @@
-"""Each safeguard that can be taken away, and the fault that shows what it is there for.
+"""Each safeguard that can be removed, and the fault that it protects against.
 
-It stands by itself, for the command line is read before there is Django.
+This module imports nothing else, since the command line is parsed before Django is set up.
 """
 
 from __future__ import annotations
 
-# "key" comes last: it takes a constraint of the campaign's database away, which stays so.
+# "key" comes last: it drops a constraint of the campaign's database for good.
 CONTROLS = (
     ("clock", "database clock an hour ahead"),
     ("clock", "database clock an hour back"),

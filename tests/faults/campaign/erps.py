@@ -1,4 +1,4 @@
-"""The ERPs that the campaign exports into, and how their own books are counted."""
+"""The ERPs that the campaign exports into, and how their own records are counted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Erp(Protocol):
     adapter: str
     delivery: Delivery
     vendor_type: str
-    # The proxy before it, if there is one.
+    # The proxy in front of it, if there is one.
     faults: Faults | None
 
     @property
@@ -42,11 +42,11 @@ class Erp(Protocol):
         ...
 
     def copies(self, entity: str, connection: Connection) -> Counter[str]:
-        """How often the ERP's own books hold each key."""
+        """How many records the ERP itself has of each key."""
         ...
 
     def at_root(self, entity: str) -> set[str]:
-        """Keys of the records that are under no other."""
+        """Keys of the records without a parent."""
         ...
 
     def misbehave(self, connection: Connection, kind: str, times: int) -> None:
@@ -58,7 +58,7 @@ class Erp(Protocol):
 class Simulator:
     """The ledger that comes with erpbridge.
 
-    ``trouble`` is the folder by which the campaign tells those who fetch what to do wrong.
+    ``trouble`` is the folder with the faults that the campaign sets for the agents and the office.
     """
 
     delivery: Delivery
@@ -70,7 +70,7 @@ class Simulator:
 
     @property
     def secrets(self) -> Mapping[str, str]:
-        """What the ledger's agent asks with."""
+        """The password of the ledger's agent."""
         return {"password": PASSWORD} if self.delivery == Delivery.POLLED else {}
 
     @property
@@ -79,17 +79,17 @@ class Simulator:
         return {"ledger": self.ledger, "latency_ms": 20, "delivery": self.delivery.value}
 
     def copies(self, entity: str, connection: Connection) -> Counter[str]:
-        """Records created, by key; the ledger notes everything that was really done to it."""
+        """Created records by key; the ledger notes every effect on it."""
         ledger = Ledger(steps.ledger_of(connection).path.parent, self.ledger)
         effects = ledger.effects()
         return Counter(effect.key for effect in effects if effect.entity == entity)
 
     def at_root(self, entity: str) -> set[str]:
-        """None, for it has no tree of companies."""
+        """None, since companies have no tree."""
         return set()
 
     def misbehave(self, connection: Connection, kind: str, times: int) -> None:
-        """Set a fault of the ledger, or of those who fetch for it."""
+        """Set a fault of the ledger, or of its agents and office."""
         if self.delivery in (Delivery.POLLED, Delivery.FILE):
             make_trouble(self.trouble, kind, times)
         elif kind == "slow":
@@ -101,7 +101,7 @@ class Simulator:
             set_fault(folder, connection.config["ledger"], kind, times=times)
 
 
-# What the proxy before Tryton does for a fault that the simulator has by itself.
+# Fault of the simulator -> what the proxy in front of Tryton does for it.
 PROXIED: dict[str, dict[str, Any]] = {
     "down": {
         "kind": "answer",
@@ -127,7 +127,7 @@ AT_ROOT = (
 
 @dataclass
 class Tryton:
-    """A real ERP that nobody here wrote, behind a proxy that breaks things on demand."""
+    """A real ERP, behind a proxy that causes faults on demand."""
 
     erp: tryton.Erp
     faults: Faults
@@ -152,10 +152,10 @@ class Tryton:
         return Counter(row["code"] for row in self.erp.rows(BOOKS[entity]))
 
     def at_root(self, entity: str) -> set[str]:
-        """Codes whose parent in Tryton's own database is no code."""
+        """Codes whose parent in Tryton's own database is not a code."""
         rows = self.erp.rows(AT_ROOT) if entity == "cost_code" else []
         return {row["code"] for row in rows}
 
     def misbehave(self, connection: Connection, kind: str, times: int) -> None:
-        """Break the next calls on the way."""
+        """Break the next calls in the proxy."""
         self.faults.set(calls=times, **PROXIED[kind])

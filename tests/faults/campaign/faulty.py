@@ -1,10 +1,10 @@
-"""How the campaign's processes differ from the product's: in a hurry, mortal, and maybe unsafe.
+"""How the campaign's processes differ from the product's: short waits, faults, less safeguards.
 
 The product has no switches for this; its functions are wrapped from outside. ``FAULT_POINT`` names
-the place where a process dies or loses its database, ``FAULT_CHANCE`` how often, ``FAULT_LEFT`` a
-folder with one file per blow that is still allowed, ``FAULT_STALL`` what stalls on the way to the
-ERP, ``FAULT_WITHOUT`` a safeguard to be taken away, ``FAULT_DEADLINE`` the seconds of a call, and
-``FAULT_BATCH`` how many items go at once.
+the place where a process dies or loses its database, ``FAULT_CHANCE`` is the probability,
+``FAULT_LEFT`` a folder with one file per fault that may still strike, ``FAULT_STALL`` the stage of
+a call that stalls, ``FAULT_WITHOUT`` a safeguard to be removed, ``FAULT_DEADLINE`` the seconds of
+a call, and ``FAULT_BATCH`` the number of items in a batch.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TICK = 2.0
 
 
 def hasten() -> None:
-    """Short waits, so that what hangs on them need not be waited for; in every process."""
+    """Short waits in every process, so that the campaign does not have to wait for long ones."""
     from erp_integrations.adapters.simulator import adapter as simulator
     from erp_integrations.adapters.tryton import adapter as tryton
     from erp_integrations.connections import adapter_loading
@@ -65,19 +65,19 @@ def hasten() -> None:
 
 
 def struck_by_chance() -> bool:
-    """Whether the blow falls now, as long as there are some left."""
+    """Whether the fault strikes now, as long as there are some left."""
     by_chance = random.random() <= float(os.environ["FAULT_CHANCE"])
     return by_chance and take_trouble(Path(os.environ["FAULT_LEFT"]), DEATH)
 
 
 def die_by_chance() -> None:
-    """SIGKILL to this very process."""
+    """SIGKILL to this process."""
     if struck_by_chance():
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 def dying(function: Callable[..., Any], *, before: bool) -> Callable[..., Any]:
-    """``function``, at whose begin or end the process may die."""
+    """``function``, before or after which the process may die."""
 
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         if before:
@@ -91,7 +91,7 @@ def dying(function: Callable[..., Any], *, before: bool) -> Callable[..., Any]:
 
 
 def freezing(settle: Callable[..., Any]) -> Callable[..., Any]:
-    """``settle``, before which a process freezes that was told by the ERP to slow down."""
+    """``settle``, before which the process freezes if the ERP has told it to slow down."""
     from erp_integrations.adapters.base import ErrorClass
 
     def wrapped(connection: Any, manifest: Any, answers: Any) -> None:
@@ -118,7 +118,7 @@ def cutting(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def run_out_of_room() -> None:
-    """While the campaign says so, no page is added to SQLite's file, as on a full disk."""
+    """While the campaign has set it, no page is added to SQLite's file, as on a full disk."""
     from django.db import OperationalError
     from django.db.backends.signals import connection_created
 
@@ -143,7 +143,7 @@ def run_out_of_room() -> None:
 def place(point: str, *, fetches: bool) -> None:
     """Make this process die at ``point``.
 
-    :param fetches: it carries the commands out itself, as an ERP that asks for them.
+    :param fetches: the process carries the commands out itself, as an ERP that asks for them.
     """
     from erp_integrations.adapters.simulator.ledger import Ledger
     from erp_integrations.connections.safe_adapter import Guarded
@@ -171,14 +171,14 @@ def place(point: str, *, fetches: bool) -> None:
         export_settle.settle = freezing(export_settle.settle)
 
 
-# Trouble: whose way stalls, of all workers one; how often; and for as long as it does.
+# Trouble: the one worker whose calls stall; the calls that may stall; and a call that stalls now.
 STALLER, STALLED, STALLING = "staller", "stall", "stalling"
-# Addresses of a host that take up no connection; each is tried for five seconds.
+# Addresses of a host that accept no connection; each is tried for five seconds.
 SILENT = tuple(f"127.0.0.{number}" for number in range(2, 9))
 
 
 def stall(stage: str) -> None:
-    """Let the way of some writes to the ERP stall for longer than a claim holds.
+    """Let some writes to the ERP stall for longer than a claim holds.
 
     :param stage: ``names`` are resolved late, or ``connections`` are tried with silent addresses.
     """
@@ -239,20 +239,20 @@ def take_away(safeguard: str) -> None:
         measured.Reading.as_sql = lambda self, compiler, connection, **more: compiler.compile(Now())
     elif safeguard == "fence":
         export_settle._still_claimed = lambda claims: Item.objects.filter(
-            pk__in=[one.item.pk for one in claims]
+            pk__in=[claim.item.pk for claim in claims]
         )
         engine._too_late = lambda since: False
     elif safeguard == "look":
-        engine._first_look = lambda adapter, manifest, one: None
+        engine._first_look = lambda adapter, manifest, claims: None
         uncertain_lookup._resolve = lambda connection, adapter, manifest, item: (
             uncertain_lookup._not_there(item, settled=True) or True
         )
-        # The adapter looks once more by itself.
+        # The adapter also looks once more itself.
         Accounts._refuse_taken = lambda self, code: None
     elif safeguard == "identity":
         connection_identity._against = lambda connection, new, books: {}
     elif safeguard == "parent":
-        unlink_services.kept_by_children = lambda kind, going: {}
+        unlink_services.kept_by_children = lambda kind, ids: {}
         export_claim.parents_missing = lambda manifest, parents, links: []
     elif safeguard == "deadline":
         client._Call.left = lambda self: 60.0
@@ -266,7 +266,7 @@ def take_away(safeguard: str) -> None:
 
 
 def drop_key_exclusion() -> None:
-    """The other half of taking "key" away: the constraint, in the campaign's own database."""
+    """The other half of removing "key": the constraint, in the campaign's own database."""
     from django.db import connection as database
 
     with database.cursor() as cursor:

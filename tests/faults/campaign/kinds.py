@@ -1,4 +1,4 @@
-"""What goes wrong in each run of the campaign, while items are on their way."""
+"""The faults of the campaign, one per run, while items are being exported."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ from tests.tryton_proxy import Gate, response
 Happens = Callable[[Scene, Staff, Servers], None]
 SLOW_DOWN = response("429 Too Many Requests\r\nRetry-After: 1", b"")
 CARRIED = "a person carries the file, and waits for no answer"
-# How often it happens in one run.
+# How often a fault happens in one run.
 ITEMS_PER_TAKEOVER = 40
 TWINS_MET = 5
 STALLS = 1
-# Seconds in which everything that a stall delays has to come to rest.
+# Seconds in which everything that a stall delays has to be settled.
 PATIENCE = 240
 # Seconds; shorter than a call to Tryton.
 MEETING = 6.0
 
 
 def nothing(_scene: Scene, _staff: Staff, _servers: Servers) -> None:
-    """Only what the workers do to themselves."""
+    """No fault but those of the workers themselves."""
 
 
 def flush_redis(scene: Scene, _staff: Staff, servers: Servers) -> None:
@@ -63,33 +63,33 @@ def restart_postgresql(scene: Scene, _staff: Staff, servers: Servers) -> None:
     """Every transaction in progress is lost."""
     wait_for_progress(scene, 0.2)
     servers.restart_postgresql()
-    # This process had a connection of its own, which is gone like all others.
+    # This process has lost its connection like all others.
     databases.close_all()
 
 
 def always(_scene: Scene, _staff: Staff) -> bool:
-    """It cannot but have happened."""
+    """The fault always strikes."""
     return True
 
 
 def somebody_died(_scene: Scene, staff: Staff) -> bool:
-    """A process was killed, or told to end, and started again."""
+    """Whether a process was killed, or told to end, and started again."""
     return staff.deaths > 0
 
 
 def proxy_struck(scene: Scene, _staff: Staff) -> bool:
-    """The proxy broke something; without one the ERP was told to."""
+    """Whether the proxy broke something; without a proxy the ERP always does."""
     return scene.erp.faults is None or scene.erp.faults.struck > 0
 
 
 def somebody_was_late(scene: Scene, _staff: Staff) -> bool:
-    """An answer came after the item had been given to another."""
+    """Whether an answer came after another worker had taken the item."""
     tries = Attempt.objects.filter(item__connection=scene.connection)
     return tries.filter(outcome=Attempt.Outcome.LATE).exists()
 
 
 def somebody_was_refused(scene: Scene, _staff: Staff) -> bool:
-    """Accounting was told that a key is taken."""
+    """Whether accounting was told that a key is taken."""
     return bool(scene.refused)
 
 
@@ -103,7 +103,7 @@ def misbehaving(kind: str, times: int) -> Happens:
 
 
 def pause_past_the_lease(scene: Scene, staff: Staff, servers: Servers) -> None:
-    """Everybody freezes, the leases run out, and they go on as if nothing had been."""
+    """All processes freeze, the leases run out, and the processes continue."""
     wait_for_progress(scene, 0.1)
     staff.signal(signal.SIGSTOP)
     time.sleep(servers.lease + 2)
@@ -111,7 +111,7 @@ def pause_past_the_lease(scene: Scene, staff: Staff, servers: Servers) -> None:
 
 
 def every_message_thrice(scene: Scene, _staff: Staff, servers: Servers) -> None:
-    """Wake-ups arrive again and again, for everybody."""
+    """Wake-ups arrive again and again, for all workers."""
     while scene.left():
         for _ in range(3):
             servers.wake(scene.connection.pk)
@@ -122,7 +122,7 @@ def come_back_refused(scene: Scene, staff: Staff, servers: Servers) -> None:
     """A worker is told to slow down, and freezes before it can store that.
 
     Its lease runs out, another takes over; while that one's create is on its way the first comes
-    back and says that nothing was sent. If it were believed, a third create would go out now.
+    back and says that nothing was sent. If that counted, a third create would be sent now.
     """
     for _ in range(1 + scene.count // ITEMS_PER_TAKEOVER):
         if scene.left():
@@ -130,19 +130,19 @@ def come_back_refused(scene: Scene, staff: Staff, servers: Servers) -> None:
 
 
 def take_over(scene: Scene, staff: Staff, servers: Servers) -> None:
-    """One time."""
+    """Let one worker come back like this."""
     faults = scene.erp.faults
     assert faults is not None
     faults.set("answer", with_answer=SLOW_DOWN, calls=1)
     if not wait_until(lambda: staff.frozen() or not scene.left(), 60) or not scene.left():
         return
     (frozen,) = staff.frozen()
-    gates = [Gate(f'"{key}"'.encode(), MEETING) for key in held_by(scene, frozen.pid)]
+    gates = [Gate(f'"{key}"'.encode(), MEETING) for key in keys_claimed_by(scene, frozen.pid)]
     faults.gates = gates
     wait_until(lambda: any(gate.arrived for gate in gates), 60)
     faults.gates = [gate for gate in gates if gate.arrived]
     frozen.send_signal(signal.SIGCONT)
-    # Whoever is free looks for work at once.
+    # Any idle worker looks for work at once.
     wait_until(
         lambda: servers.wake(scene.connection.pk) or any(gate.opened.is_set() for gate in gates),
         MEETING,
@@ -150,15 +150,15 @@ def take_over(scene: Scene, staff: Staff, servers: Servers) -> None:
     faults.gates = []
 
 
-def held_by(scene: Scene, pid: int) -> list[str]:
-    """The keys of what this process has taken."""
+def keys_claimed_by(scene: Scene, pid: int) -> list[str]:
+    """The keys of the items that this process has claimed."""
     tries = {"tries__worker__endswith": f":{pid}", "tries__outcome": Attempt.Outcome.OPEN}
     items = Item.objects.filter(connection=scene.connection, state=State.SENDING, **tries)
     return sorted(items.values_list("erp_key", flat=True))
 
 
 def twins_meet(scene: Scene, staff: Staff, _servers: Servers) -> None:
-    """Two creates of one key reach the ERP together, where two were let go."""
+    """Two creates of one key reach the ERP together, if two were sent."""
     assert scene.erp.faults is not None
     met = scene.twins[:TWINS_MET]
     scene.erp.faults.gates = [Gate(f'"{key}"'.encode(), MEETING) for key in met]
@@ -168,7 +168,7 @@ def twins_meet(scene: Scene, staff: Staff, _servers: Servers) -> None:
 
 
 def unlink_parents(scene: Scene, _staff: Staff, _servers: Servers) -> None:
-    """A person unlinks whatever has children that are on their way, again and again."""
+    """A person unlinks the parents of items that are being exported, again and again."""
     children = Item.objects.filter(connection=scene.connection).exclude(parent_id=None)
     parents = scene.connection.links.active().filter(record_id__in=children.values("parent_id"))
     entity, by = scene.records.entity, scene.person
@@ -181,13 +181,13 @@ def unlink_parents(scene: Scene, _staff: Staff, _servers: Servers) -> None:
 
 
 def somebody_unlinked(scene: Scene, _staff: Staff) -> bool:
-    """A person tried to."""
+    """Whether a person tried to unlink something."""
     return scene.unlinks > 0
 
 
 def lead_elsewhere(scene: Scene, _staff: Staff, _servers: Servers) -> None:
-    """An ERP administrator wants another ERP, again and again, while nobody knows of some items
-    whether this one has them.
+    """An ERP administrator switches to another ERP, again and again, while it is unknown whether
+    this one has some of the items.
     """
     assert scene.other is not None
     scene.erp.misbehave(scene.connection, "timeout_after", 4)
@@ -198,12 +198,12 @@ def lead_elsewhere(scene: Scene, _staff: Staff, _servers: Servers) -> None:
 
 
 def was_turned_away(scene: Scene, _staff: Staff) -> bool:
-    """The administrator was told that items are open; or, without that safeguard, was not."""
+    """Whether the administrator tried to switch."""
     return scene.asked_for_another > 0
 
 
 def stall_writes(scene: Scene, _staff: Staff, servers: Servers) -> None:
-    """What a worker sends stalls until its claim is over and another has taken it up."""
+    """A worker's call stalls until its claim is over and another worker has taken the item."""
     port = urlsplit(str(scene.erp.config["url"])).port or 0
     with ExitStack() as addresses:
         for address in SILENT:
@@ -211,17 +211,17 @@ def stall_writes(scene: Scene, _staff: Staff, servers: Servers) -> None:
         folder = Path(os.environ["FAULT_TROUBLE"])
         make_trouble(folder, STALLED, STALLS)
         make_trouble(folder, STALLER, 1)
-        # What stalled comes later than all the rest.
+        # The stalled call ends after all others.
         wait_until(lambda: not scene.left() and not pending(STALLING), PATIENCE)
 
 
 def pending(trouble: str) -> bool:
-    """Whether some of it is still there."""
+    """Whether some of this trouble is left."""
     return bool(list(Path(os.environ["FAULT_TROUBLE"]).glob(f"{trouble}.*")))
 
 
 def somebody_stalled(_scene: Scene, _staff: Staff) -> bool:
-    """The way of a worker did."""
+    """Whether a call of a worker stalled."""
     return not pending(STALLER)
 
 
@@ -230,12 +230,12 @@ class Kind:
     """One row of the table.
 
     :param pairs: two records for each ERP key.
-    :param moves_clock: takes a database whose clock can be set.
-    :param gates: takes the proxy before Tryton.
-    :param tree: takes records that are under others.
-    :param another: there is a second ERP, whose books count too.
+    :param moves_clock: needs a database whose clock can be set.
+    :param gates: needs the proxy in front of Tryton.
+    :param tree: needs records with parents.
+    :param another: there is a second ERP, whose records count too.
     :param apart: deliveries in which it makes no sense, and why.
-    :param only_on: the one database that has what is broken; empty where both have.
+    :param only_on: the one database that can have this fault; empty if both can.
     :param happened: whether the fault struck; a run without it proves nothing.
     """
 
@@ -259,7 +259,7 @@ class Kind:
         return self.happened is somebody_died
 
     def left_out(self, erp: Erp, records: str, database: str) -> str:
-        """Why it is not tried on this ERP with these records; empty where it is."""
+        """Why it is not run on this ERP with these records; empty if it is."""
         if self.only_on not in ("", database):
             return ONLY_ON[self.only_on]
         if self.tree and records != "codes":
@@ -270,7 +270,7 @@ class Kind:
 
 
 def stalled(stage: str) -> dict[str, str]:
-    """Workers whose way to the ERP stalls, for longer than a claim and the look after it take."""
+    """Workers whose calls to the ERP stall longer than a claim and the lookup after it take."""
     return {"FAULT_STALL": stage, "FAULT_STALL_SECONDS": "32"}
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong with the machines themselves: clocks, signals, connections, disks, a restart."""
+"""Faults of the machines themselves: clocks, signals, connections, disks, a restart."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OUTAGE = 6.0
 
 
 def hang_creates(scene: Scene, seconds: float, calls: int) -> None:
-    """Let the next creates hang on their way to the ERP; returns when the first one does."""
+    """Let the next creates hang before they reach the ERP; returns when the first one does."""
     faults = scene.erp.faults
     sending = Item.objects.filter(connection=scene.connection, state=State.SENDING)
     if faults is None:
@@ -54,7 +54,7 @@ def clock_jumps(seconds: int) -> Happens:
         if seconds > 0:
             hang_creates(scene, HANGING, 2)
         else:
-            # Some items wait for a time that the clock has not shown for another hour then.
+            # Some items then wait for a time that the clock reaches an hour later.
             put_off = Item.objects.filter(connection=scene.connection, not_before__isnull=False)
             scene.erp.misbehave(scene.connection, "down", 4)
             wait_until(put_off.exists, 60)
@@ -64,7 +64,7 @@ def clock_jumps(seconds: int) -> Happens:
 
 
 def ends_by(*signals: signal.Signals) -> Happens:
-    """Everybody is told to end in the middle of a batch, while a create is on its way."""
+    """All processes are told to end in the middle of a batch, while a create is being sent."""
 
     def happens(scene: Scene, staff: Staff, _servers: Servers) -> None:
         for share in SHARES:
@@ -80,18 +80,18 @@ def ends_by(*signals: signal.Signals) -> Happens:
 
 
 def connection_died(_scene: Scene, staff: Staff) -> bool:
-    """The database ended a connection at that very moment."""
+    """Whether the database ended a connection at that moment."""
     return staff.struck() > 0
 
 
 @dataclass
 class Crash(Gate):
-    """Kills the ERP when the first create comes by: it was looked for, and finds nobody."""
+    """Kills the ERP when the first create arrives: after its lookup, before it is carried out."""
 
     server: tryton.Server | None = None
 
     def hold(self, request: bytes) -> None:
-        """The first one is enough."""
+        """Kill it once."""
         if request.startswith(b"POST") and not self.opened.is_set():
             self.opened.set()
             assert self.server is not None
@@ -99,7 +99,7 @@ class Crash(Gate):
 
 
 def erp_restarts(scene: Scene, _staff: Staff, _servers: Servers) -> None:
-    """Between the look and the create, and is back after a while."""
+    """The ERP ends between the lookup and the create, and starts again after a while."""
     assert isinstance(scene.erp, Tryton)
     for share in SHARES[:2]:
         wait_for_progress(scene, share)
@@ -114,7 +114,7 @@ def erp_restarts(scene: Scene, _staff: Staff, _servers: Servers) -> None:
 
 
 def disk_is_full(scene: Scene, _staff: Staff, _servers: Servers) -> None:
-    """No room for a while; then somebody makes some."""
+    """The disk is full for a while."""
     full = Path(os.environ["FAULT_TROUBLE"]) / DISK
     for share in SHARES:
         wait_for_progress(scene, share)
@@ -125,7 +125,7 @@ def disk_is_full(scene: Scene, _staff: Staff, _servers: Servers) -> None:
 
 
 def there_was_no_room(_scene: Scene, _staff: Staff) -> bool:
-    """Something could not be written."""
+    """Whether something could not be written."""
     with suppress(FileNotFoundError):
         (Path(os.environ["FAULT_TROUBLE"]) / NO_ROOM).unlink()
         return True

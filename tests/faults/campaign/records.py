@@ -1,4 +1,4 @@
-"""What the campaign sends: companies, or cost codes."""
+"""The records that the campaign sends: companies, or cost codes."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ PER_GROUP = 10
 
 @dataclass(frozen=True)
 class Records:
-    """One kind of record, in the words of the seam.
+    """One kind of record, by the entity name of the adapter interface.
 
-    ``make`` makes one record of an account for each number; those of one number get one ERP key.
+    ``make`` makes a record of an account for each number; records of one number get one ERP key.
     """
 
     entity: str
@@ -29,12 +29,12 @@ class Records:
     values: Callable[[Item], Mapping[str, str]]
 
     def decision(self, item: Item) -> accept_services.Decision:
-        """Accept it, with what accounting adds."""
+        """The decision to accept the item, with the values of accounting."""
         return accept_services.Decision(item.pk, item.digest, self.values(item))
 
 
 def companies(account: Account, numbers: Sequence[int]) -> Sequence[Sendable]:
-    """Companies by these numbers."""
+    """Companies with these numbers."""
     return [
         CompanyFactory.create(account=account, name=f"Company {number:05}") for number in numbers
     ]
@@ -43,8 +43,8 @@ def companies(account: Account, numbers: Sequence[int]) -> Sequence[Sendable]:
 def codes(account: Account, numbers: Sequence[int]) -> Sequence[Sendable]:
     """Cost codes of the connected ERP's list, ten to a group, which has to arrive before them.
 
-    Twins are of no group. The list would refuse them: the campaign takes its constraint away, for
-    the export has to stand by itself.
+    Twins have no group. The list would refuse them, so the campaign drops its constraint: the
+    export has to be safe without it.
     """
     code_list = CodeList.objects.get(account=account)
     if len(set(numbers)) < len(numbers):

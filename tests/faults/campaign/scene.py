@@ -1,4 +1,4 @@
-"""What one run of the campaign needs: an account with accepted items, and waiting for them."""
+"""The data of one run of the campaign: an account with accepted items, and waiting for them."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from tests.faults.campaign.records import Records
 class Scene:
     """The items of one run, and where they are exported to.
 
-    ``other`` is a second ERP, which the connection is not to reach while anything is open.
-    ``refused`` are those that accounting was told it cannot accept; ``twins`` the keys that two
-    of them asked for.
+    ``other`` is a second ERP, which the connection must not reach while an item is open.
+    ``refused`` are the items that accounting could not accept; ``twins`` the keys that two items
+    have.
     """
 
     connection: Connection
@@ -41,7 +41,7 @@ class Scene:
     records: Records
     person: User
     count: int
-    # How many ERP keys they have.
+    # The number of different ERP keys.
     keys: int
     other: Erp | None = None
     asked_for_another: int = 0
@@ -51,7 +51,7 @@ class Scene:
     unlinks: int = 0
 
     def turned_away_from(self, other: Erp) -> bool:
-        """Ask for the connection to lead to another ERP. Whether that was refused."""
+        """Try to switch the connection to another ERP; returns whether that was refused."""
         self.asked_for_another += 1
         connection = Connection.objects.get(pk=self.connection.pk)
         options = {"config": other.config, "secrets": other.secrets, "by": self.person}
@@ -64,26 +64,26 @@ class Scene:
         return False
 
     def copies(self) -> Counter[str]:
-        """How often the books of every ERP hold each key."""
+        """How many records all ERPs have of each key."""
         erps = [self.erp, *([self.other] if self.other else [])]
         counts = [erp.copies(self.records.entity, self.connection) for erp in erps]
         return sum(counts, Counter())
 
     def items(self) -> list[Item]:
-        """All of them, as they are now."""
+        """All items, as they are now."""
         return list(Item.objects.filter(connection=self.connection))
 
     def left(self) -> int:
-        """Items that still move."""
+        """The number of items that are still moving."""
         return Item.objects.filter(connection=self.connection, state__in=sorted(MOVING)).count()
 
     def synced(self) -> int:
-        """Items that have arrived."""
+        """The number of items that are synced."""
         return Item.objects.filter(connection=self.connection, state=State.SYNCED).count()
 
 
 def set_up(erp: Erp, records: Records, count: int, *, in_pairs: bool = False) -> Scene:
-    """An account with ``count`` records, all sent and accepted, and nobody exporting yet.
+    """An account with ``count`` records, all sent and accepted, without a worker yet.
 
     :param in_pairs: two of them for each ERP key, accepted by two people at the same moment.
     """
@@ -98,12 +98,12 @@ def set_up(erp: Erp, records: Records, count: int, *, in_pairs: bool = False) ->
     numbers = [number // 2 if in_pairs else number for number in range(count)]
     scene = Scene(connection, erp, records, people[1], count, len(set(numbers)))
     ids = [record.pk for record in records.make(account, numbers)]
-    # Two of one key in one click would be refused as such; one after the other they are neighbors.
+    # Two items of one key in one click would be refused; one after the other they are neighbors.
     for batch in [[pk] for pk in ids] if in_pairs else [ids]:
         assert send(records.entity, batch, access=sender).refused == ()
     items = list(Item.objects.filter(connection=connection).order_by("pk"))
     if in_pairs:
-        # Until there is somebody for each of two.
+        # Paused until there is a worker for each of two.
         connection_services.pause(
             connection, by=people[0], reason="Not before two workers are there"
         )
@@ -132,7 +132,7 @@ def connect(erp: Erp, account: Account, *, by: User) -> Connection:
 
 
 def accept_in_pairs(scene: Scene, items: Sequence[Item], approvers: Sequence[Access]) -> None:
-    """Every two neighbors at the same moment, each by an approver of its own."""
+    """Accept every two neighbors at the same moment, each by its own approver."""
     start = threading.Barrier(2)
 
     def accept(item: Item, access: Access) -> Done:
@@ -152,7 +152,7 @@ def accept_in_pairs(scene: Scene, items: Sequence[Item], approvers: Sequence[Acc
 
 
 def wait_until(condition: Callable[[], object], seconds: float) -> bool:
-    """Until it is so, or time is up."""
+    """Wait until the condition holds, or the time is up."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if condition():
@@ -162,5 +162,5 @@ def wait_until(condition: Callable[[], object], seconds: float) -> bool:
 
 
 def wait_for_progress(scene: Scene, share: float, seconds: float = 60) -> None:
-    """Until that share of the items has arrived."""
+    """Wait until this share of the items is synced."""
     wait_until(lambda: scene.synced() >= share * scene.count, seconds)

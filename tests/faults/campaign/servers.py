@@ -18,15 +18,15 @@ from erp_integrations.adapters.base import Delivery
 from erp_integrations.connections import wakeups
 from tests.servers import create_database, free_port, postgresql_programs, unprivileged, until_up
 
-# Else no compiled module fits its source any more, and each is compiled anew.
+# Otherwise no compiled module matches its source, and each is compiled again.
 FILES_KEEP_THEIR_TIMES = {"NO_FAKE_STAT": "1"}
 
 
 def set_clock(folder: Path, seconds: int) -> None:
-    """What the programs of ``moved_clock`` take for the time, from a second from now."""
+    """Set the time of the programs of ``moved_clock``, effective within a second."""
     clock = folder / "clock"
     clock.write_text(f"{seconds:+d}")
-    # PostgreSQL runs as somebody else, and the umask may keep it from reading this.
+    # PostgreSQL runs as another user, who may otherwise not read this because of the umask.
     clock.chmod(0o644)
 
 
@@ -38,13 +38,13 @@ def moved_clock(folder: Path) -> dict[str, str]:
         "FAKETIME_TIMESTAMP_FILE": str(folder / "clock"),
         "FAKETIME_CACHE_DURATION": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        # Else threads of Python do not wait for each other, and one process takes 30 times as long.
+        # Otherwise Python's threads do not wait for each other, and a process is 30 times slower.
         "FAKETIME_FORCE_MONOTONIC_FIX": "0",
         **FILES_KEEP_THEIR_TIMES,
     }
 
 
-# Who it takes; the first is the one whose clock is wrong.
+# The processes of each delivery; the clock of the first one is wrong.
 ROLES: Mapping[Delivery, Sequence[str]] = {
     Delivery.SYNC: ("worker", "worker"),
     Delivery.QUEUED: ("worker", "worker"),
@@ -55,7 +55,7 @@ ROLES: Mapping[Delivery, Sequence[str]] = {
 
 @dataclass
 class NoServers:
-    """A file of SQLite's, and one process that does everything."""
+    """A file of SQLite, and one process that does everything."""
 
     folder: Path
     lease: float = 0.0
@@ -71,19 +71,19 @@ class NoServers:
         return f"sqlite://{self.folder}/var/torture.sqlite3"
 
     def start(self) -> None:
-        """Make room for the file."""
+        """Create the folder of the file."""
         (self.folder / "var").mkdir()
 
     def stop(self) -> None:
-        """Nothing runs."""
+        """There is nothing to stop."""
 
     def let_clock_move(self, moves: bool) -> None:
-        """The clock of the one process is that of its database."""
+        """Have a process whose clock can be set, which is also the clock of its database."""
         self.set_clock(0)
         self.env = moved_clock(self.folder) if moves else {}
 
     def set_clock(self, seconds: int) -> None:
-        """So many seconds ahead or behind."""
+        """Set the clock so many seconds ahead or behind."""
         set_clock(self.folder, seconds)
 
 
@@ -98,7 +98,7 @@ class Servers:
     postgresql_port: int = field(default_factory=free_port)
     redis_port: int = field(default_factory=free_port)
     roles: Mapping[Delivery, Sequence[str]] = field(default_factory=lambda: ROLES)
-    # What the processes of a run get besides.
+    # Further environment of the processes of a run.
     env: dict[str, str] = field(default_factory=dict)
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -109,7 +109,7 @@ class Servers:
 
     @property
     def maintenance_url(self) -> str:
-        """The database that is always there."""
+        """The database that always exists."""
         return f"postgresql://erpbridge@127.0.0.1:{self.postgresql_port}/postgres"
 
     @property
@@ -122,7 +122,7 @@ class Servers:
         return redis.Redis.from_url(self.redis_url)
 
     def wake(self, connection_id: int) -> None:
-        """Send a wake-up more than anybody asked for."""
+        """Send an additional wake-up."""
         wakeups.publish(connection_id)
 
     def start(self) -> None:
@@ -159,7 +159,7 @@ class Servers:
             process.wait(timeout=30)
 
     def start_postgresql(self) -> None:
-        """On the same data as before, with everything written safely."""
+        """Start it with the same data as before, with every write synced to disk."""
         options = [f"--port={self.postgresql_port}", "--listen_addresses=127.0.0.1"]
         options += [f"--unix_socket_directories={self.folder}", "--max_connections=100"]
         command = [str(postgresql_programs() / "postgres"), "-D", str(self.folder / "data")]
@@ -171,7 +171,7 @@ class Servers:
         )
 
     def restart_postgresql(self) -> None:
-        """Without waiting for anybody: open transactions are lost, as in a crash."""
+        """Restart it at once: open transactions are lost, as in a crash."""
         self._stop("postgresql", signal.SIGQUIT)
         self.start_postgresql()
 
@@ -181,24 +181,24 @@ class Servers:
         if moves != self.moves_clock:
             self.moves_clock = moves
             self.restart_postgresql()
-            # This process had a connection of its own.
+            # This process has lost its connection too.
             databases.close_all()
 
     def set_clock(self, seconds: int) -> None:
-        """The database's clock, so many seconds ahead or behind."""
+        """Set the database's clock so many seconds ahead or behind."""
         set_clock(self.folder, seconds)
 
     def start_redis(self) -> None:
-        """Empty, as after a crash of one that keeps nothing."""
+        """Start it empty, as after a crash of a Redis that stores nothing."""
         command = ["redis-server", "--port", str(self.redis_port), "--bind", "127.0.0.1"]
         command += ["--save", "", "--dir", str(self.folder)]
         self._start("redis", command, self.redis_client().ping, redis.ConnectionError)
 
     def stop_redis(self) -> None:
-        """Gone, with every message in it."""
+        """Kill it, with every message in it."""
         self._stop("redis", signal.SIGKILL)
 
     def stop(self) -> None:
-        """End both."""
+        """Stop both."""
         self._stop("redis", signal.SIGTERM)
         self._stop("postgresql", signal.SIGINT)

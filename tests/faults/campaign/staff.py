@@ -1,4 +1,4 @@
-"""The processes of a run, and somebody who brings the dead ones back."""
+"""The processes of a run, and a supervisor that starts the dead ones again."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ class Staff:
     env: Mapping[str, str]
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     deaths: int = 0
-    # A folder with one file per blow that has not been dealt yet, and what the processes say.
+    # A folder with one file per fault that has not struck yet, and the output of the processes.
     allowed: Path = Path()
     last_words: str = ""
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
     def said(self) -> Path:
-        """What the processes say."""
+        """The file with the output of the processes."""
         return self.allowed / "said"
 
     def start(self) -> None:
-        """Start them all, and somebody who looks after them."""
+        """Start all processes, and a thread that supervises them."""
         self.processes = [self._spawn(command) for command in self.commands]
         self._nurse = threading.Thread(target=self._look_after, daemon=True)
         self._nurse.start()
@@ -71,17 +71,17 @@ class Staff:
                     self.processes[place] = self._spawn(self.commands[place])
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to all of them, and to what they started: faketime starts the program."""
+        """Send a signal to all of them and their children, since faketime starts the program."""
         for process in self.processes:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, number)
 
     def struck(self) -> int:
-        """How many of the blows that were allowed have been dealt."""
+        """How many of the allowed faults have struck."""
         return DEATHS - len(list(self.allowed.glob(f"{DEATH}.*")))
 
     def frozen(self) -> list[subprocess.Popen[bytes]]:
-        """Those that have stopped themselves."""
+        """The processes that have stopped themselves."""
         return [
             process
             for process in self.processes
@@ -90,7 +90,7 @@ class Staff:
         ]
 
     def stop(self) -> None:
-        """End them, for good."""
+        """End all processes."""
         self._stopping.set()
         self._nurse.join()
         self.signal(signal.SIGKILL)
@@ -103,7 +103,7 @@ class Staff:
 def staff(
     scene: Scene, roles: Mapping[Delivery, Sequence[str]], *, faketime: str = "", **env: str
 ) -> Iterator[Staff]:
-    """What the delivery takes, on the run's own servers; the first under ``faketime``."""
+    """The processes of the delivery, on the run's own servers; the first under ``faketime``."""
     commands = [
         [sys.executable, "-m", "tests.faults.campaign.worker", role]
         for role in roles[scene.erp.delivery]

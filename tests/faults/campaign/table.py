@@ -1,4 +1,4 @@
-"""The table of the campaign: erpbridge's rows against the ERP's own books."""
+"""The table of the campaign: erpbridge's items compared with the ERP's own records."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ TOLD = frozenset({State.FAILED, State.NEEDS_ANSWER})
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one run.
+    """The result of one run.
 
-    ``person`` counts what waits for a person who is told why; among them the second
-    record of an ERP key, which accounting was told it cannot accept.
+    ``person`` counts the items that wait for a person, with a reason; among them the second
+    record of an ERP key, which accounting could not accept.
     """
 
     fault: str
@@ -32,14 +32,14 @@ class Row:
     misplaced: int
     deaths: int
     seconds: int
-    # Deaths that nobody brought about.
+    # Deaths that were not caused by the campaign.
     by_itself: int
     happened: bool
 
     @property
     def ok(self) -> bool:
-        """The fault struck; nothing is lost, doubled, stuck, called failed and there, or elsewhere
-        than under its parent; and no process ended by itself.
+        """The fault struck; no record is lost, doubled, stuck, failed although it is in the ERP, or
+        under another parent than its own; and no process ended by itself.
         """
         failures = (self.lost, self.doubled, self.stuck, self.wrong, self.misplaced, self.by_itself)
         return self.happened and not any(failures)
@@ -51,7 +51,7 @@ class Row:
         return f"{self.fault:<{WIDTH}}{cells}  {'ok' if self.ok else 'FAILED'}{hollow}{ended}"
 
 
-COLUMNS = [one.name for one in fields(Row)[1:-2]]
+COLUMNS = [field.name for field in fields(Row)[1:-2]]
 HEAD = f"{'fault':<{WIDTH}}" + "".join(f"{name:>10}" for name in COLUMNS)
 
 
@@ -68,7 +68,7 @@ def count(kind: Kind, scene: Scene, staff: Staff, *, seconds: float) -> Row:
         if (item.state in TOLD and item.error_text)
         or (item.state == State.READY and item.record_id in refused)
     ]
-    # Of the records of one key one was taken; the others were refused because of it.
+    # One record of each key was accepted; the others were refused because of it.
     taken_keys = {item.erp_key for item in items if item.state != State.READY}
     untaken = scene.keys - len(taken_keys)
     return Row(

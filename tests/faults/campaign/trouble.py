@@ -1,4 +1,4 @@
-"""Trouble as files: one process lays them down, another takes each of them once."""
+"""Trouble as files: one process creates them, another takes each of them once."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 
 def make_trouble(folder: Path, kind: str, times: int) -> None:
-    """Let it happen so many times."""
+    """Let this kind happen so many times."""
     folder.mkdir(exist_ok=True)
     for _ in range(times):
         (folder / f"{kind}.{uuid.uuid4().hex}").touch()
 
 
 def take_trouble(folder: Path, kind: str) -> bool:
-    """Whether it is to happen now; of all who ask, one is told so each time."""
+    """Whether this kind shall happen now; of all processes that ask, only one takes each file."""
     for file in folder.glob(f"{kind}.*"):
         try:
             file.unlink()

@@ -26,19 +26,19 @@ PAUSE = 0.2
 
 
 def in_trouble(kind: str) -> bool:
-    """Whether the campaign wants this to happen now."""
+    """Whether this kind of trouble shall happen now."""
     return take_trouble(Path(os.environ["FAULT_TROUBLE"]), kind)
 
 
 def worker() -> None:
-    """Solo, so that its death is the death of the process."""
+    """With the solo pool, so that the worker dies with its process."""
     from erpbridge.celery import app
 
     app.worker_main(["worker", "--pool=solo", "--loglevel=WARNING"])
 
 
 def alone() -> None:
-    """The one process of a small installation, without its pages; told to end, it ends in peace."""
+    """The one process of a small installation, without its pages; on SIGTERM it stops regularly."""
     from erpbridge.processes import embedded
 
     running = embedded.start()
@@ -55,7 +55,7 @@ def web() -> None:
 
 
 def agent() -> None:
-    """Asks again and again, and does what it is given."""
+    """Asks again and again, and carries the commands out."""
     from erp_integrations.adapters.simulator.agent import Agent, NotAnswered, over_http
     from tests.faults.campaign.erps import PASSWORD
 
@@ -65,7 +65,7 @@ def agent() -> None:
     )
 
     class Troubled(Agent):
-        """Slow, silent, or not in its right mind, when the campaign says so."""
+        """Slow, silent, or sending garbage, when the campaign has set it."""
 
         def work(self, asked: Mapping[str, Any]) -> dict[str, Any]:
             if in_trouble("timeout_before"):
@@ -88,7 +88,7 @@ def agent() -> None:
 
 
 def office() -> None:
-    """Makes files, imports them, and brings the results back; whatever is lost is done again."""
+    """Makes files, imports them, and brings the results back; repeats what was lost."""
     from django.db import Error
     from django.db import connections as databases
 
@@ -102,7 +102,7 @@ def office() -> None:
 
 
 def carry_files(connection: Any, ledger: Any) -> None:
-    """The files that are not confirmed yet, and the next one."""
+    """Import and confirm the unconfirmed files, and make the next one."""
     from erp_integrations.adapters.simulator.files import import_into
     from erp_integrations.export.delivery import file as file_delivery
     from erp_integrations.models import ExportFile
@@ -126,14 +126,14 @@ def carry_files(connection: Any, ledger: Any) -> None:
 
 
 def the_connection() -> Any:
-    """The one that this process serves."""
+    """The connection that this process serves."""
     from erp_integrations.models import Connection
 
     return Connection.objects.get(pk=int(os.environ["FAULT_CONNECTION"]))
 
 
 def the_ledger(connection: Any) -> Any:
-    """The books of the simulator."""
+    """The ledger of the simulator."""
     from tests.erp_integrations import steps
 
     return steps.ledger_of(connection)
@@ -160,13 +160,13 @@ def sleep_under_a_moved_clock() -> None:
 
 
 def main(role: str) -> None:
-    """Become what the campaign needs."""
+    """Run as this role."""
     if "FAKETIME_DONT_FAKE_MONOTONIC" in os.environ:
-        # Before libraries have taken the name.
+        # Before libraries import the name.
         sleep_under_a_moved_clock()
     django.setup()
     if role == "alone":
-        # Before there are threads, which would take the signal otherwise.
+        # Before there are threads, which would otherwise receive the signal.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     hasten()
     if os.environ.get("FAULT_DISK"):
