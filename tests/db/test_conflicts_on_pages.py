@@ -111,5 +111,5 @@ def test_every_click_is_done_again_after_a_conflict(client_of, ada, places, part
             if left or refused.status_code != 503 or refused["Retry-After"] != "5":
                 problems.append(f"{name} for ever: {refused.status_code} {left}")
     # The number that the forms cause without any input; more would need typed values.
-    assert len(struck) > 20, sorted(struck)
+    assert len(struck) > 15, sorted(struck)
     assert problems == [], "\n".join(problems)
