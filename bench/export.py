@@ -74,7 +74,7 @@ def _submit(other: Connection, ids: list[int]) -> None:
     manifest = adapter_loading.entity_manifest(other, "vendor")
     assert manifest is not None
     commands = [command_of(item) for item in Item.objects.filter(pk__in=ids).order_by("pk")]
-    for batch in chunks(commands, manifest.batch):
+    for batch in chunks(commands, manifest.batches.create):
         errors = [outcome.error for outcome in adapter.submit(batch) if outcome.error]
         if errors:
             raise RuntimeError(f"The ERP refused: {errors[0].message}")

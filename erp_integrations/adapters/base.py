@@ -1,4 +1,4 @@
-"""Adapter contract, version 1: the interface between the export engine and an ERP adapter.
+"""Adapter contract, version 2: the interface between the export engine and an ERP adapter.
 
 An adapter declares what its ERP supports (:class:`Manifest`), and it can check the connection, list
 choices, validate and preview a record, look a record up, and submit commands. For one key it is
@@ -23,9 +23,19 @@ from typing import ClassVar
 
 from erpbridge.outgoing.uptime import uptime
 
-API_VERSION = 1
+API_VERSION = 2
+# Version -> what its adapters have to change for the next one. An adapter of an older version is
+# refused with these sentences. See docs/write-an-adapter.md, "From version 1 to 2".
+CHANGES = {
+    1: (
+        "EntityManifest.batch became batches=Batches(create=..., update=..., deactivate=..., "
+        "find=...)",
+        "Rate.at_once became Manifest.concurrency",
+        "pull takes since, and its Page has point and deleted",
+    ),
+}
 # Methods of Adapter that call the ERP.
-CALLS_ERP = frozenset({"check", "choices", "find", "fetch", "submit", "poll", "pull"})
+CALLS_ERP = frozenset({"check", "choices", "find", "find_many", "fetch", "submit", "poll", "pull"})
 # Methods of Adapter that compute their answer from the settings and arguments alone.
 PURE = frozenset(
     {
@@ -197,6 +207,44 @@ class CodeFormat:
     section_lengths: tuple[int, ...] = ()
 
 
+class Feed(StrEnum):
+    """What :meth:`Adapter.pull` can tell since an earlier pull.
+
+    Nothing: only all records, each time. Changes: the records that are new or were changed.
+    Deletions: these, and which records were deleted.
+    """
+
+    NOTHING = "nothing"
+    CHANGES = "changes"
+    DELETIONS = "deletions"
+
+
+# The largest batch that a manifest may declare.
+MOST_IN_BATCH = 1_000
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The most records of one call, from 1 to ``MOST_IN_BATCH``.
+
+    A :meth:`Adapter.submit` has commands of one operation only. ``find`` is the most keys of a
+    :meth:`Adapter.find_many`. A call has one ``call_deadline``, however many records it has.
+    """
+
+    create: int = 1
+    update: int = 1
+    deactivate: int = 1
+    find: int = 1
+
+    def of(self, operation: Operation) -> int:
+        """The most commands of this operation in one call."""
+        return {
+            Operation.CREATE: self.create,
+            Operation.UPDATE: self.update,
+            Operation.DEACTIVATE: self.deactivate,
+        }[operation]
+
+
 # Columns shown besides the key if the manifest does not name any.
 MOST_COLUMNS = 5
 
@@ -207,10 +255,10 @@ class EntityManifest:
 
     ``key``: the acceptance or payload fields that are unique in the ERP. ``key_is_id``: the ERP has
     no other ID than the key. ``code_format``: the payload's ``full_code`` is made from its ``path``
-    in this format. ``imports``: existing records can be fetched with :meth:`Adapter.pull`.
-    ``batch``: most commands per :meth:`Adapter.submit`. ``shows``: the payload and acceptance
-    fields that are columns of the page *What the ERP holds*: the key, the name or description, and
-    fields that help to tell records apart.
+    in this format. ``imports``: existing records can be fetched with :meth:`Adapter.pull`;
+    ``feed``: what that can tell since an earlier pull. ``batches``: the most records of one call.
+    ``shows``: the payload and acceptance fields that are columns of the page *What the ERP holds*:
+    the key, the name or description, and fields that help to tell records apart.
     """
 
     entity: str
@@ -223,7 +271,8 @@ class EntityManifest:
     owner: Owner = Owner.EITHER
     acceptance_fields: tuple[AcceptanceField, ...] = ()
     imports: bool = False
-    batch: int = 1
+    feed: Feed = Feed.NOTHING
+    batches: Batches = Batches()
     code_format: CodeFormat | None = None
     shows: tuple[str, ...] = ()
 
@@ -280,10 +329,9 @@ class Setting:
 
 @dataclass(frozen=True)
 class Rate:
-    """Limits of an ERP: commands per minute, and commands at the same time. None: no limit."""
+    """How many commands an ERP takes per minute. None: no limit."""
 
     per_minute: int | None = None
-    at_once: int | None = None
 
 
 @dataclass(frozen=True)
@@ -293,6 +341,9 @@ class Manifest:
     ``call_deadline``: how long one call of the adapter may take, including a ``submit`` with all
     its commands; the engine sets ``io.deadline`` accordingly. With polled delivery: the time in
     which the ERP must begin a command after it has fetched it.
+    ``concurrency``: how many calls that export may be open at the same time on one connection,
+    by all workers together. A connection test, a refresh and the lookup of an item whose outcome is
+    unknown may be open besides them. Each call is made on an adapter object of its own thread.
     ``settles_within``: how long after a call's deadline its request may still take effect.
     ``can_find``: whether a record can be looked up by key; if not, a user resolves uncertain items.
     ``can_fetch``: whether a record can be read by its ERP ID; if not, a user decides whether an ID
@@ -315,6 +366,7 @@ class Manifest:
     entities: Mapping[str, EntityManifest]
     settings: tuple[Setting, ...] = ()
     call_deadline: float = 20.0
+    concurrency: int = 1
     settles_within: float = 0.0
     can_find: bool = True
     can_fetch: bool = False
@@ -473,10 +525,17 @@ class Choice:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of records; an empty ``cursor`` means that it is the last."""
+    """One page of records; an empty ``cursor`` means that it is the last.
+
+    ``point``: on the last page, where the next pull of changes starts (``since``); a change that
+    was made after the first page was read is told by that pull. Empty: pull everything again.
+    ``deleted``: the ERP IDs of records that were deleted since.
+    """
 
     records: tuple[Found, ...]
     cursor: str = ""
+    point: str = ""
+    deleted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -606,9 +665,13 @@ class Io:
 
 
 class Adapter(ABC):
-    """One configured ERP. ``config`` holds the manifest's settings, ``secrets`` the secret ones."""
+    """One configured ERP. ``config`` holds the manifest's settings, ``secrets`` the secret ones.
 
-    api_version: ClassVar[int] = API_VERSION
+    ``api_version``: the contract version for which the adapter was written, as a number of its own.
+    Without one it counts as written for version 1, which did not ask for it.
+    """
+
+    api_version: ClassVar[int] = 1
 
     def __init__(self, config: Mapping[str, object], secrets: Mapping[str, str], io: Io) -> None:
         self.config = config
@@ -650,6 +713,16 @@ class Adapter(ABC):
         :raises AdapterError: if the call to the ERP fails.
         """
 
+    def find_many(self, entity: str, keys: Sequence[str]) -> Sequence[Found | Ambiguous | None]:
+        """Look up several keys in one call; returns one result per key, in order.
+
+        Called with at most ``Batches.find`` keys, all different. Override it if the ERP can be
+        asked for several keys at once; the default asks one by one.
+
+        :raises AdapterError: if the call to the ERP fails.
+        """
+        return [self.find(entity, key) for key in keys]
+
     def fetch(self, entity: str, erp_id: str) -> Found | None:
         """Read the record with this ERP ID; None also for a string that is no ID of the ERP.
 
@@ -661,7 +734,10 @@ class Adapter(ABC):
 
     @abstractmethod
     def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
-        """Carry out commands; returns one outcome each, in order. Never raises for a record."""
+        """Carry out commands of one record type and operation; returns one outcome each, in order.
+
+        Called with at most ``Batches.of`` the operation. Never raises for a record.
+        """
 
     def poll(self, handles: Sequence[str]) -> Sequence[Outcome]:
         """Queued: the outcomes of pending commands, one per handle, in order.
@@ -708,8 +784,11 @@ class Adapter(ABC):
         raise NotImplementedError(f"{type(self).__name__} reads no files")
 
     @abstractmethod
-    def pull(self, entity: str, cursor: str = "") -> Page:
+    def pull(self, entity: str, cursor: str = "", since: str = "") -> Page:
         """Read one page of the ERP's records; an empty cursor is the first page.
 
+        :param since: the ``point`` of an earlier pull: read only what has changed since then. The
+            same for all pages of one pull. Only given if the record type has a ``feed``. A record
+            may be told again although it has not changed.
         :raises AdapterError: if the call to the ERP fails.
         """

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
 
-from erp_integrations.adapters.base import API_VERSION, Adapter
+from erp_integrations.adapters.base import API_VERSION, CHANGES, Adapter
 
 GROUP = "erpbridge.adapters"
 
@@ -76,6 +76,10 @@ def _load(entry: EntryPoint) -> object:
     except Exception as error:
         # Third-party code runs here: an exception of any kind must not break the settings page.
         why = f"{entry.value} could not be loaded: {type(error).__name__}: {error}"
+        # Names that are gone since the version for which it was written end its import like this.
+        if isinstance(error, TypeError | ImportError | AttributeError):
+            steps = "; ".join(change for changes in CHANGES.values() for change in changes)
+            why += f". If it was written for an earlier contract version, change: {steps}."
         raise AdapterUnavailable(entry.name, why) from error
 
 
@@ -83,6 +87,20 @@ def _checked(key: str, loaded: object) -> type[Adapter]:
     if not (isinstance(loaded, type) and issubclass(loaded, Adapter)):
         raise AdapterUnavailable(key, f"{loaded!r} is not an adapter class.")
     if loaded.api_version != API_VERSION:
-        why = f"It is written for contract version {loaded.api_version}; this is {API_VERSION}."
-        raise AdapterUnavailable(key, why)
+        raise AdapterUnavailable(key, _other_version(loaded.api_version))
     return loaded
+
+
+def _other_version(version: object) -> str:
+    """Why an adapter of another contract version is refused, and what to change in it."""
+    why = f"It is written for contract version {version}; this is {API_VERSION}."
+    steps = [
+        change
+        for older in sorted(CHANGES)
+        if isinstance(version, int) and version <= older
+        for change in CHANGES[older]
+    ]
+    if not steps:
+        return f"{why} Install a release of the adapter for version {API_VERSION}."
+    guide = 'See docs/write-an-adapter.md, "From version 1 to 2".'
+    return f"{why} To change: {'; '.join(steps)}; then set api_version = {API_VERSION}. {guide}"

@@ -187,6 +187,18 @@ class Guarded(Adapter):
             raise self._error("find", error) from error
 
     @_calls_erp
+    def find_many(self, entity: str, keys: Sequence[str]) -> Sequence[Found | Ambiguous | None]:
+        """:raises AdapterError: for any failure, including a wrong number of results."""
+        try:
+            results = list(self.adapter.find_many(entity, keys))
+            if len(results) == len(keys):
+                return [_checked_or_ambiguous(result) for result in results]
+        except Exception as error:
+            raise self._error("find_many", error) from error
+        problem = _miscounted(results, len(keys), "keys", "results")
+        raise AdapterError(ErpError(ErrorClass.BUG, Effect.NOT_APPLIED, problem))
+
+    @_calls_erp
     def fetch(self, entity: str, erp_id: str) -> Found | None:
         """:raises AdapterError: for any failure, including an answer with another ID."""
         try:
@@ -278,11 +290,13 @@ class Guarded(Adapter):
             raise self._error("read_result", error) from error
 
     @_calls_erp
-    def pull(self, entity: str, cursor: str = "") -> Page:
+    def pull(self, entity: str, cursor: str = "", since: str = "") -> Page:
         """:raises AdapterError: for any failure, including a record without an ID."""
         try:
-            page = self.adapter.pull(entity, cursor)
-            return Page(tuple(_checked(record) for record in page.records), page.cursor)
+            page = self.adapter.pull(entity, cursor, since)
+            records = tuple(_checked(record) for record in page.records)
+            deleted = tuple(plain(erp_id, LONGEST_ID) for erp_id in page.deleted)
+            return Page(records, page.cursor, plain(page.point), deleted)
         except Exception as error:
             raise self._error("pull", error) from error
 
@@ -336,8 +350,10 @@ def _final(outcome: object, clean: Callable[..., str]) -> Outcome:
     )
 
 
-def _miscounted(outcomes: Sequence[object], expected: int, noun: str) -> str:
-    return f"The adapter failed: it returned {len(outcomes)} outcomes for {expected} {noun}."
+def _miscounted(
+    answers: Sequence[object], expected: int, noun: str, answer_noun: str = "outcomes"
+) -> str:
+    return f"The adapter failed: it returned {len(answers)} {answer_noun} for {expected} {noun}."
 
 
 def _unknown(problem: str) -> Outcome:

@@ -14,7 +14,7 @@ from erp_integrations.connections.adapter_loading import NO_SECRETS
 from erp_integrations.connections.secrets import LONGEST_SECRET, seal
 from erp_integrations.connections.wakeups import wake
 from erp_integrations.models import Connection, erp_records
-from erp_integrations.models.connections import USUAL_IN_FLIGHT, ConnectionEvent
+from erp_integrations.models.connections import ConnectionEvent
 from erp_integrations.models.record_types import RecordType, by_type, in_words
 from erp_integrations.models.states import MAY_HAVE_LEFT
 from erpbridge.access.models import Account, User
@@ -23,7 +23,7 @@ from erpbridge.db.text import CONTROL, is_storable
 from erpbridge.outgoing.hosts import address_problem
 
 # Limits that users may set for a connection -> the default.
-LIMITS: Mapping[str, int | None] = {"rate_per_minute": None, "max_in_flight": USUAL_IN_FLIGHT}
+LIMITS = ("rate_per_minute", "max_in_flight")
 NAME_TAKEN = "A connection with this name already exists. Choose another name."
 # Attributes of a manifest that decide how commands reach the ERP and how their outcome is found.
 # If they changed while commands are under way, queued commands could be sent a second time.
@@ -164,10 +164,10 @@ def keep_secrets(
 
 
 def _keep_limits(connection: Connection, limits: Mapping[str, int | None]) -> None:
-    """Set those of the limits that are passed; None sets the default."""
-    for name, default in LIMITS.items():
+    """Set those of the limits that are passed; None is no limit besides the adapter's."""
+    for name in LIMITS:
         if name in limits:
-            setattr(connection, name, default if limits[name] is None else limits[name])
+            setattr(connection, name, limits[name])
 
 
 def _limits(connection: Connection) -> dict[str, int | None]:
@@ -229,7 +229,7 @@ def configure(
     :param config: the settings; an identity setting that is left out keeps its value.
     :param secrets: new values of secret settings; a blank one keeps the stored value.
     :param remove: names of secrets to delete.
-    :param limits: those of :data:`LIMITS` to change; None sets the default.
+    :param limits: those of :data:`LIMITS` to change; None: no limit besides the adapter's.
     :raises ValidationError: for a bad name or setting; for a changed identity setting; for a
         change of the delivery while the outcome of some items is not known.
     """

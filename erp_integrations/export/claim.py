@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import transaction
@@ -74,6 +75,7 @@ def claim(
                 "fence": F("fence") + 1,
                 "attempts": F("attempts") + 1,
                 "lease_until": at_least(lease(manifest)),
+                "call": uuid4(),
             },
         )
         use_slots(locked, manifest, len(items))
@@ -92,8 +94,9 @@ def _chosen(
     while first := due.first():
         batch = due.filter(entity=first.entity)
         if manifest.delivery != Delivery.FILE:
-            # Items that failed before are sent alone, so that they cannot fail a whole batch.
-            batch = batch.filter(attempts=first.attempts)
+            # Items that failed before are sent alone, so that they cannot fail a whole batch; and
+            # a call has commands of one operation.
+            batch = batch.filter(attempts=first.attempts, operation=first.operation)
         limit = room(connection, manifest, first, most)
         rows = list(batch.values_list("pk", "record_id", "parent_id")[:limit])
         parents = {pk: parent for pk, _record, parent in rows if parent is not None}

@@ -47,6 +47,7 @@ from erp_integrations.models import Attempt, Connection
 from erp_integrations.workflow import tracing
 from erp_integrations.workflow.links import comparison
 from erp_integrations.workflow.payloads.commands import Claim
+from erpbridge.db.batches import chunks
 from erpbridge.db.bulk_update import write_rows
 from erpbridge.outgoing.uptime import uptime
 from erpbridge.ui.logs.formatters import bound
@@ -161,43 +162,85 @@ def look(
     refused: list[settle.Answer] = []
     # An error of the connection; it then counts for all remaining claims.
     down: ErpError | None = None
-    for claimed in claims:
-        with tracing.handling([claimed.item]):
-            late = TOO_SLOW if _too_late(since) else None
-            error = down or late or _first_look(adapter, manifest, claimed)
-        if error is not None:
-            refused.append(settle.Answer(claimed, Outcome(error=error)))
-        if error is not None and error.cls in circuit_breaker.CONNECTION_ERRORS:
-            # The other lookups would fail too: do not wait for each of them.
-            down = error
+    for batch in chunks(claims, _keys_in_a_lookup(manifest, claims)):
+        late = TOO_SLOW if _too_late(since) else None
+        with tracing.handling([claimed.item for claimed in batch]):
+            errors = (
+                dict.fromkeys((claimed.item.pk for claimed in batch), down or late)
+                if down or late
+                else _first_looks(adapter, manifest, batch, since=since)
+            )
+        for claimed in batch:
+            error = errors.get(claimed.item.pk)
+            if error is not None:
+                refused.append(settle.Answer(claimed, Outcome(error=error)))
+            if error is not None and error.cls in circuit_breaker.CONNECTION_ERRORS:
+                # The other lookups would fail too: do not wait for each of them.
+                down = error
     attempts = [claimed.attempt for claimed in claims if claimed.attempt.first_look]
     write_rows(attempts, ["first_look", "erp_id"])
     return refused
 
 
-def _first_look(adapter: Adapter, manifest: Manifest, claimed: Claim) -> ErpError | None:
-    """Look up the key before sending; an error if the command must not be sent."""
-    entity = manifest.entities.get(claimed.item.entity)
+def _keys_in_a_lookup(manifest: Manifest, claims: Sequence[Claim]) -> int:
+    """The most claims to look up in one call; all of them are of one record type."""
+    entity = manifest.entities.get(claims[0].item.entity)
+    return entity.batches.find if entity else 1
+
+
+def _first_looks(
+    adapter: Adapter, manifest: Manifest, claims: Sequence[Claim], *, since: float
+) -> dict[int, ErpError | None]:
+    """Look up keys before sending; item id -> why its command must not be sent, if so."""
+    entity = manifest.entities.get(claims[0].item.entity)
     if entity is None:
-        return ErpError(ErrorClass.UNSUPPORTED, Effect.NOT_APPLIED, "The ERP does not take these.")
-    if mismatch := comparison.look(adapter, manifest, claimed):
-        return mismatch
+        unsupported = ErpError(
+            ErrorClass.UNSUPPORTED, Effect.NOT_APPLIED, "The ERP does not take these."
+        )
+        return dict.fromkeys((claimed.item.pk for claimed in claims), unsupported)
+    errors = {claimed.item.pk: comparison.look(adapter, manifest, claimed) for claimed in claims}
     # Updates go by the ERP ID of the link. Without can_find the adapter's own check has to do.
-    if claimed.command.operation != Operation.CREATE or not manifest.can_find:
-        return None
+    creates = [
+        claimed
+        for claimed in claims
+        if claimed.command.operation == Operation.CREATE and errors[claimed.item.pk] is None
+    ]
+    if not creates or not manifest.can_find:
+        return errors
+    keys = [claimed.command.key for claimed in creates]
+    records = _records(adapter, entity, keys, since=since)
+    for claimed, record in zip(creates, records, strict=True):
+        if isinstance(record, ErpError):
+            errors[claimed.item.pk] = record
+            continue
+        # Kept as evidence: after a lost answer, a record counts as ours only if it was absent
+        # here.
+        claimed.attempt.first_look = (
+            Attempt.FirstLook.ABSENT if record is None else Attempt.FirstLook.PRESENT
+        )
+        claimed.attempt.erp_id = record.erp_id if isinstance(record, Found) else ""
+        if record is not None:
+            errors[claimed.item.pk] = key_taken_error(claimed, entity, record)
+    return errors
+
+
+def _records(
+    adapter: Adapter, entity: EntityManifest, keys: Sequence[str], *, since: float
+) -> list[Found | Ambiguous | ErpError | None]:
+    """What the ERP has under each key, or the error of its lookup."""
     try:
-        record = adapter.find(claimed.item.entity, claimed.command.key)
+        return list(adapter.find_many(entity.entity, keys))
     except AdapterError as error:
         # Nothing was sent yet, even if the adapter reports the failed lookup as uncertain.
-        return replace(error.error, effect=Effect.NOT_APPLIED)
-    # Kept as evidence: after a lost answer, a record counts as ours only if it was absent here.
-    claimed.attempt.first_look = (
-        Attempt.FirstLook.ABSENT if record is None else Attempt.FirstLook.PRESENT
-    )
-    claimed.attempt.erp_id = record.erp_id if isinstance(record, Found) else ""
-    if record is None:
-        return None
-    return key_taken_error(claimed, entity, record)
+        not_sent = replace(error.error, effect=Effect.NOT_APPLIED)
+    if len(keys) == 1 or not_sent.cls in circuit_breaker.CONNECTION_ERRORS:
+        return [not_sent] * len(keys)
+    # One record that cannot be read fails the lookup of all: ask one by one.
+    records: list[Found | Ambiguous | ErpError | None] = []
+    for key in keys:
+        late = _too_late(since)
+        records += [TOO_SLOW] if late else _records(adapter, entity, [key], since=since)
+    return records
 
 
 def may_be_handed_over(

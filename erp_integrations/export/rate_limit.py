@@ -6,7 +6,9 @@ import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypedDict
 
-from erp_integrations.adapters.base import Delivery, Manifest
+from django.db.models import Count
+
+from erp_integrations.adapters.base import Delivery, Manifest, Operation
 from erp_integrations.models import Connection, Item
 from erp_integrations.models.states import State
 
@@ -26,8 +28,13 @@ def room(connection: LockedConnection, manifest: Manifest, first: Item, most: in
     # A file is made by a user, not sent at a rate.
     if manifest.delivery == Delivery.FILE:
         return most or 0
-    at_once: int = min(connection.max_in_flight, manifest.rate.at_once or connection.max_in_flight)
-    in_flight: int = connection.items.filter(state=State.SENDING).count()
+    sending = connection.items.filter(state=State.SENDING).aggregate(
+        items=Count("pk"), calls=Count("call", distinct=True)
+    )
+    # A polling ERP makes the calls itself, and gets no more than it asked for.
+    called = manifest.delivery in (Delivery.SYNC, Delivery.QUEUED)
+    if called and sending["calls"] >= manifest.concurrency:
+        return 0
     batch = _batch(manifest, connection, first)
     free = slots(
         connection.now,
@@ -36,7 +43,8 @@ def room(connection: LockedConnection, manifest: Manifest, first: Item, most: in
         burst=batch,
     )
     wanted = batch if most is None else most
-    return max(0, min(batch, wanted, at_once - in_flight, free))
+    most_in_flight = connection.max_in_flight or math.inf
+    return int(max(0, min(batch, wanted, most_in_flight - sending["items"], free)))
 
 
 def _per_minute(connection: Connection, manifest: Manifest) -> int | None:
@@ -58,7 +66,7 @@ def _batch(manifest: Manifest, connection: Connection, first: Item) -> int:
     if first.attempts or connection.breaker_failures:
         return 1
     entity = manifest.entities.get(first.entity)
-    return entity.batch if entity else 1
+    return entity.batches.of(Operation(first.operation)) if entity else 1
 
 
 def slots(

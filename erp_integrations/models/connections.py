@@ -13,7 +13,6 @@ from erpbridge.access.models import Account
 # Minimum and maximum of the limits of a connection.
 RATES = (1, 100_000)
 IN_FLIGHT = (1, 1_000)
-USUAL_IN_FLIGHT = 20
 
 
 def _within(label: str, least: int, most: int) -> list[BaseValidator]:
@@ -60,7 +59,9 @@ class Connection(models.Model):
     secrets = models.JSONField(default=dict, blank=True)
     max_in_flight = models.PositiveSmallIntegerField(
         "Most at once",
-        default=USUAL_IN_FLIGHT,
+        null=True,
+        blank=True,
+        help_text="Empty: as many as the adapter's batches and concurrency allow.",
         validators=_within("Most at once", *IN_FLIGHT),
     )
     paused_at = models.DateTimeField(null=True, blank=True)

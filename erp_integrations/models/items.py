@@ -85,6 +85,8 @@ class Item(Folding):
     # Incremented by each claim: an answer counts only if it comes with the current fence.
     fence = models.PositiveIntegerField(default=0)
     # Readings of the measured clock, like ``check_after``.
+    # Common to the items that were claimed together: they are sent in one call.
+    call = models.UUIDField(null=True, editable=False)
     lease_until = models.DateTimeField(null=True)
     not_before = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)

@@ -140,7 +140,7 @@ def test_an_adapter_that_takes_the_erps_own_error_for_a_fault_of_the_record_fail
         def find(self, entity, key):
             raise AdapterError(ErpError(ErrorClass.BUG, Effect.NOT_APPLIED, "500"))
 
-        def pull(self, entity, cursor=""):
+        def pull(self, entity, cursor="", since=""):
             return self.find(entity, "")
 
     harness = harness_of(Blaming, tmp_path)

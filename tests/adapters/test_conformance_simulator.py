@@ -73,6 +73,10 @@ class SimulatorHarness(Harness):
             column = self.change_column
             db.execute(f"UPDATE {self.entity} SET {column} = 'Elsewhere', version = version + 1")
 
+    def delete(self, erp_id: str) -> None:
+        with self.adapter().ledger.transaction() as db:
+            db.execute(f"DELETE FROM {self.entity} WHERE id = ?", (erp_id,))
+
     def received(self) -> Mapping[str, Any]:
         last = self.adapter().ledger.effects()[-1]
         return json.loads(last.message)[self.entity]

@@ -18,6 +18,7 @@ from erp_integrations.adapters.registry import (
 from erp_integrations.adapters.simulator import SimulatorAdapter
 
 BROKEN = """
+from erp_integrations.adapters.base import Adapter
 from erp_integrations.adapters.simulator import SimulatorAdapter
 
 class Tomorrow(SimulatorAdapter):
@@ -26,7 +27,15 @@ class Tomorrow(SimulatorAdapter):
 class Plain:
     pass
 
+class Yesterday(Adapter):
+    pass
+
 good = SimulatorAdapter
+"""
+OLD = """
+from erp_integrations.adapters.base import EntityManifest
+
+VENDOR = EntityManifest("vendor", "Vendor", frozenset(), (), (), batch=20)
 """
 
 
@@ -34,6 +43,7 @@ good = SimulatorAdapter
 def foreign_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package as pip would install it, with one working adapter and many that do not."""
     (tmp_path / "foreign_erps.py").write_text(BROKEN)
+    (tmp_path / "foreign_old.py").write_text(OLD)
     (tmp_path / "foreign_crash.py").write_text("raise RuntimeError('license file missing')")
     info = tmp_path / "foreign_erps-1.0.dist-info"
     info.mkdir()
@@ -42,6 +52,8 @@ def foreign_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "[erpbridge.adapters]\n"
         "foreign = foreign_erps:good\n"
         "tomorrow = foreign_erps:Tomorrow\n"
+        "yesterday = foreign_erps:Yesterday\n"
+        "old = foreign_old:Adapter\n"
         "plain = foreign_erps:Plain\n"
         "function = foreign_erps:Plain.__init__\n"
         "missing = foreign_erps:Nowhere\n"
@@ -79,7 +91,9 @@ def test_an_adapter_of_another_package_is_found():
     "key, why",
     [
         ("unheard_of", "No installed package provides it"),
-        ("tomorrow", "written for contract version 99; this is 1"),
+        ("tomorrow", "written for contract version 99; this is 2"),
+        ("yesterday", "written for contract version 1; this is 2. To change: EntityManifest.batch"),
+        ("old", "If it was written for an earlier contract version, change: EntityManifest.batch"),
         ("plain", "is not an adapter class"),
         ("function", "is not an adapter class"),
         ("missing", "could not be loaded: AttributeError"),

@@ -48,12 +48,12 @@ class SecretiveAdapter(SimulatorAdapter):
             return Health(("The key is wrong.",))
         return super().check()
 
-    def find(self, entity, key):
+    def find_many(self, entity, keys):
         if self.talk == "find":
             raise AdapterError(ErpError(ErrorClass.TRANSIENT, Effect.NOT_APPLIED, self._said))
         if self.talk == "find raises":
             raise RuntimeError(self._said)
-        return super().find(entity, key)
+        return super().find_many(entity, keys)
 
     def preview(self, command):
         wire = super().preview(command)

@@ -185,6 +185,7 @@ def test_four_workers_export_every_item_once(connection, make_items, pat, access
 
 def test_two_workers_never_claim_the_same_item(connection, make_items, pat, access_of):
     steps.decide(make_items(30), access_of(pat))
+    Connection.objects.update(max_in_flight=20)
     claimed = at_once(
         *[lambda: engine.claim(connection, manifest_of(connection)) for _ in range(4)]
     )

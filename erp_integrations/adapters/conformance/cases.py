@@ -14,9 +14,13 @@ import pytest
 
 from erp_integrations.adapters.base import (
     API_VERSION,
+    MOST_IN_BATCH,
+    Ambiguous,
     Command,
+    Delivery,
     Effect,
     ErrorClass,
+    Feed,
     Found,
     Operation,
     Outcome,
@@ -28,6 +32,7 @@ from erp_integrations.adapters.conformance.harness import Harness, cannot
 from erp_integrations.adapters.conformance.trouble import Trouble
 from erp_integrations.workflow.payloads.field_rules import problems
 
+BATCH_NAMES = ("create", "update", "deactivate", "find")
 # Texts that are known to break ERPs.
 NASTY = {
     "letters with accents": "Ærø Čapek Łódź Ñandú",
@@ -68,14 +73,23 @@ class AdapterConformance(Trouble):
     def test_manifest_says_what_the_adapter_is_and_asks_for(self, erp: Harness) -> None:
         """Contract version, verification, and a key made of declared fields."""
         adapter, manifest, entity = erp.adapter(), erp.manifest, erp.entity_manifest
-        assert adapter.api_version == API_VERSION
+        assert adapter.api_version == API_VERSION, (
+            f"The adapter says api_version = {adapter.api_version}; it must be {API_VERSION} "
+            "(guide, section 2)."
+        )
         assert manifest.key
         assert manifest.verification
         asked_fields = {field.name for field in entity.acceptance_fields}
         assert entity.key
         assert set(entity.key) <= asked_fields | {field.name for field in entity.fields}
         assert Operation.CREATE in entity.operations
-        assert entity.batch >= 1
+        for name in BATCH_NAMES:
+            size = getattr(entity.batches, name)
+            assert 1 <= size <= MOST_IN_BATCH, (
+                f"EntityManifest.batches.{name} is {size}; it must be from 1 to {MOST_IN_BATCH:,} "
+                "(guide, section 2)."
+            )
+        assert manifest.concurrency >= 1, "Manifest.concurrency must be at least 1."
 
     def test_settings_that_say_where_a_connection_leads_are_declared(self, erp: Harness) -> None:
         """At least one setting is ``identity``, or ``no_identity`` is set; no secret is."""
@@ -117,6 +131,90 @@ class AdapterConformance(Trouble):
         for field in grouped:
             groups = {choice.group for choice in erp.adapter().choices(field.choices)}
             assert groups & {field.group, ""}
+
+    # --- many at once -----------------------------------------------------------------------
+
+    def test_keys_that_are_looked_up_together_get_their_own_answers(self, erp: Harness) -> None:
+        """``find_many`` answers for each key, in order, what ``find`` answers for it alone."""
+        if not erp.manifest.can_find:
+            cannot("This ERP cannot be asked by key.")
+        for number in (1, 3):
+            applied(erp, erp.command(number))
+        keys = [erp.command(number).key for number in (1, 2, 3, 4)]
+        together: list[Found | Ambiguous | None] = []
+        # Not through the queue of a polling ERP, which is asked one key at a time.
+        if erp.manifest.delivery is Delivery.POLLED:
+            cannot("This ERP asks for lookups itself, one ticket each.")
+        most = erp.entity_manifest.batches.find
+        for start in range(0, len(keys), most):
+            together += erp.adapter().find_many(erp.entity, keys[start : start + most])
+        alone = [erp.look(key) for key in keys]
+        assert together == alone, (
+            f"find_many answered {together} for {keys}, and find answered {alone}: each key must "
+            "get the answer that it gets alone, in the order of the keys (guide, section 2)."
+        )
+        assert [result is not None for result in together] == [True, False, True, False]
+
+    def test_a_full_batch_arrives_complete(self, erp: Harness) -> None:
+        """As many creates as the manifest declares for one call are all applied."""
+        size = min(erp.entity_manifest.batches.create, erp.full_batch)
+        commands = [erp.command(number) for number in range(1, size + 1)]
+        outcomes = erp.deliver(*commands)
+        failed = [outcome.error for outcome in outcomes if outcome.error is not None]
+        assert failed == [], f"{len(failed)} of a batch of {size} failed: {failed[:3]}"
+        assert len({outcome.erp_id for outcome in outcomes}) == size
+        for command in commands:
+            assert len(erp.rows_with_key(command.key)) == 1, f"{command.key} is not there once."
+
+    def test_as_many_calls_as_declared_may_be_open_at_the_same_time(self, erp: Harness) -> None:
+        """``concurrency`` calls at once, each by an adapter of its own, are all applied."""
+        count = erp.manifest.concurrency
+        if count == 1:
+            cannot("The manifest declares one call at a time.")
+        start = Barrier(count)
+
+        def deliver(number: int) -> Outcome:
+            start.wait()
+            return erp.deliver(erp.command(number))[0]
+
+        with ThreadPoolExecutor(count) as pool:
+            outcomes = list(pool.map(deliver, range(1, count + 1)))
+        errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+        assert errors == [], f"Manifest.concurrency is {count}, but calls failed: {errors[:3]}"
+        assert len({outcome.erp_id for outcome in outcomes}) == count
+
+    # --- what has changed -------------------------------------------------------------------
+
+    def test_a_later_pull_tells_what_is_new_and_what_was_changed_since(self, erp: Harness) -> None:
+        """``pull(since=point)`` has every record that was created or changed since the point."""
+        entity = erp.entity_manifest
+        if entity.feed is Feed.NOTHING:
+            cannot("The manifest declares no feed: every pull reads all records.")
+        kept, changed = applied(erp, erp.command(1)), applied(erp, erp.command(2))
+        everything, point = pulled_since(erp)
+        assert {kept.erp_id, changed.erp_id} <= set(everything), "The first pull lacks a record."
+        assert point, "The last page of a pull must have a point (guide, section 2)."
+        new = applied(erp, erp.command(3))
+        erp.change(changed.erp_id)
+        told, later = pulled_since(erp, point)
+        missing = {new.erp_id, changed.erp_id} - set(told)
+        assert not missing, (
+            f"pull(since=...) does not tell {sorted(missing)}, created or changed since the point."
+        )
+        assert later, "The last page of a pull of changes must have a point too."
+        # Pulled again and again from the newest point, nothing is lost.
+        last = applied(erp, erp.command(4))
+        assert last.erp_id in pulled_since(erp, later)[0]
+
+    def test_a_later_pull_tells_what_was_deleted(self, erp: Harness) -> None:
+        """With the feed "deletions", ``Page.deleted`` has the IDs that were deleted since."""
+        if erp.entity_manifest.feed is not Feed.DELETIONS:
+            cannot("The manifest does not declare that deletions are told.")
+        done = applied(erp, erp.command())
+        _records, point = pulled_since(erp)
+        erp.delete(done.erp_id)
+        page = erp.adapter().pull(erp.entity, "", point)
+        assert done.erp_id in page.deleted, "The deleted record is not in Page.deleted."
 
     # --- no duplicates ----------------------------------------------------------------------
 
@@ -305,16 +403,21 @@ def applied(erp: Harness, command: Command) -> Outcome:
     return outcome
 
 
+def pulled_since(erp: Harness, since: str = "") -> tuple[dict[str, Found], str]:
+    """The records of a pull by ERP ID, and the point for the next pull."""
+    records: dict[str, Found] = {}
+    cursor, adapter = "", erp.adapter()
+    while True:
+        page = adapter.pull(erp.entity, cursor, since)
+        records |= {record.erp_id: record for record in page.records}
+        if not page.cursor:
+            return records, page.point
+        cursor = page.cursor
+
+
 def pulled(erp: Harness) -> list[Found]:
     """All records of the type, read page by page."""
-    records: list[Found] = []
-    adapter, cursor = erp.adapter(), ""
-    while True:
-        page = adapter.pull(erp.entity, cursor)
-        records += page.records
-        cursor = page.cursor
-        if not cursor:
-            return records
+    return list(pulled_since(erp)[0].values())
 
 
 def rows(erp: Harness) -> list[tuple[object, ...]]:

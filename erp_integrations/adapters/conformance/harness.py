@@ -51,6 +51,8 @@ class Harness(ABC):
     digits_field = "zip"
     # False if the ERP accepts a key twice; then only the engine prevents duplicates.
     erp_keeps_keys_unique = True
+    # The most records with which a full batch is tried; lower it for an ERP that is slow.
+    full_batch = 50
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -83,6 +85,10 @@ class Harness(ABC):
     def change(self, erp_id: str) -> None:
         """Change a record as a user of the ERP would, so that its version changes."""
         self._missing("change")
+
+    def delete(self, erp_id: str) -> None:
+        """Delete a record as a user of the ERP would; for the feed "deletions"."""
+        self._missing("delete")
 
     def received(self) -> Mapping[str, object]:
         """The fields of the last write that the ERP received, by the ERP's names."""

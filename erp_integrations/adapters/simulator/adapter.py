@@ -81,6 +81,8 @@ TIME_TO_START = MANIFEST.call_deadline - BUSY_SECONDS - 1
 class SimulatorAdapter(Adapter):
     """Adapter of the simulator, a ledger for demos and tests."""
 
+    api_version = 2
+
     def __init__(self, config: Mapping[str, object], secrets: Mapping[str, str], io: Io) -> None:
         super().__init__(config, secrets, io)
         self.options = read_options(config)
@@ -151,10 +153,17 @@ class SimulatorAdapter(Adapter):
 
         :raises AdapterError: if the ledger cannot be reached.
         """
+        return self.find_many(entity, [key])[0]
+
+    def find_many(self, entity: str, keys: Sequence[str]) -> Sequence[Found | None]:
+        """The records with these keys, in one call.
+
+        :raises AdapterError: if the ledger cannot be reached.
+        """
         _require_kept(entity)
         with self._reached() as ledger:
-            record = ledger.record(entity, key.strip())
-        return None if record is None else _as_found(record)
+            records = ledger.records(entity, [key.strip() for key in keys])
+        return [None if record is None else _as_found(record) for record in records]
 
     def fetch(self, entity: str, erp_id: str) -> Found | None:
         """The record with this number.
@@ -227,17 +236,27 @@ class SimulatorAdapter(Adapter):
         """
         return files.read_result(content)
 
-    def pull(self, entity: str, cursor: str = "") -> Page:
+    def pull(self, entity: str, cursor: str = "", since: str = "") -> Page:
         """A page of a hundred records, oldest first.
 
         :raises AdapterError: if the ledger cannot be reached.
         """
         _require_kept(entity)
+        last_id, _, point = cursor.partition(" ")
         with self._reached() as ledger:
+            # Before the first page is read, so that the next pull tells what changes meanwhile.
+            point = point or str(ledger.last_change())
+            after = row_number(last_id)
             # One more than a page, to know whether there is a next one.
-            rows = ledger.page(entity, row_number(cursor), PAGE_SIZE + 1)
+            if since:
+                rows = ledger.changed(entity, row_number(since), after, PAGE_SIZE + 1)
+                deleted = ledger.deleted(entity, row_number(since))
+            else:
+                rows, deleted = ledger.page(entity, after, PAGE_SIZE + 1), []
         records = tuple(_as_found(row) for row in rows[:PAGE_SIZE])
-        return Page(records, records[-1].erp_id if len(rows) > PAGE_SIZE else "")
+        if len(rows) > PAGE_SIZE:
+            return Page(records, f"{records[-1].erp_id} {point}")
+        return Page(records, point=point, deleted=tuple(map(str, deleted)))
 
     def _carry_out(self, command: Command, fault: Fault) -> Outcome:
         if unsupported_outcome := impossible(command):

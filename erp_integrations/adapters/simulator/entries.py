@@ -51,6 +51,18 @@ def after(db: sqlite3.Connection, table: Table, number: int, size: int) -> list[
     return [made(table, row) for row in db.execute(query, (number, size)).fetchall()]
 
 
+def changed(
+    db: sqlite3.Connection, table: Table, since: int, number: int, size: int
+) -> list[Record]:
+    """Like :func:`after`, but only records that were changed after change ``since``."""
+    query = (
+        f"SELECT * FROM {table.name} WHERE id > ? AND id IN"  # noqa: S608  # nosec B608
+        " (SELECT record FROM change WHERE entity = ? AND id > ?) ORDER BY id LIMIT ?"
+    )
+    parameters = (number, table.name, since, size)
+    return [made(table, row) for row in db.execute(query, parameters).fetchall()]
+
+
 def create(db: sqlite3.Connection, table: Table, message: Mapping[str, Any]) -> Record:
     """Create a record.
 

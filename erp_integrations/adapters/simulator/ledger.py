@@ -10,7 +10,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ from erp_integrations.adapters.simulator.tables import (
 
 # How long a call waits while another process writes to the file.
 BUSY_SECONDS = 5.0
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 STATEMENTS = (
     *(
         f"""CREATE TABLE IF NOT EXISTS {table.name} (
@@ -49,6 +49,19 @@ STATEMENTS = (
         at REAL NOT NULL)""",
     """CREATE TABLE IF NOT EXISTS fault (
         kind TEXT NOT NULL, times INTEGER NOT NULL, match TEXT NOT NULL)""",
+    """CREATE TABLE IF NOT EXISTS change (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        entity TEXT NOT NULL,
+        record INTEGER NOT NULL,
+        deleted INTEGER NOT NULL)""",
+    # By triggers, so that changes made with another program are told too.
+    *(
+        f"""CREATE TRIGGER IF NOT EXISTS {table.name}_{act} AFTER {act} ON {table.name} BEGIN
+        INSERT INTO change (entity, record, deleted)
+        VALUES ('{table.name}', {row}.id, {int(act == "DELETE")}); END"""  # noqa: S608
+        for table in TABLES.values()
+        for act, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD"))
+    ),
     "CREATE TABLE IF NOT EXISTS faulty_call (number INTEGER NOT NULL)",
     """CREATE TABLE IF NOT EXISTS waiting (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -184,9 +197,31 @@ class Ledger:
 
     def record(self, entity: str, key: str) -> Record | None:
         """The record with this key, ignoring case."""
+        return self.records(entity, [key])[0]
+
+    def records(self, entity: str, keys: Sequence[str]) -> list[Record | None]:
+        """The records with these keys, ignoring case; one result per key, in order."""
         self.work()
         with self.connection() as db:
-            return entries.by_key(db, TABLES[entity], key)
+            return [entries.by_key(db, TABLES[entity], key) for key in keys]
+
+    def last_change(self) -> int:
+        """Number of the last change of a record; 0 if there is none."""
+        self.work()
+        with self.connection() as db:
+            row = db.execute("SELECT coalesce(max(id), 0) FROM change").fetchone()
+        return int(row[0])
+
+    def changed(self, entity: str, since: int, after: int, size: int) -> list[Record]:
+        """Like :meth:`page`, but only records that were changed after change ``since``."""
+        with self.connection() as db:
+            return entries.changed(db, TABLES[entity], since, after, size)
+
+    def deleted(self, entity: str, since: int) -> list[int]:
+        """Numbers of the records that were deleted after change ``since``."""
+        query = "SELECT record FROM change WHERE entity = ? AND id > ? AND deleted ORDER BY id"
+        with self.connection() as db:
+            return [row["record"] for row in db.execute(query, (entity, since)).fetchall()]
 
     def page(self, entity: str, after: int, size: int) -> list[Record]:
         """Up to ``size`` records after a number, in order; a negative size is all."""

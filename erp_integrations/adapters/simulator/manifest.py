@@ -8,8 +8,10 @@ from typing import Any
 
 from erp_integrations.adapters.base import (
     AcceptanceField,
+    Batches,
     Delivery,
     EntityManifest,
+    Feed,
     Field,
     Manifest,
     Operation,
@@ -212,7 +214,8 @@ MANIFEST = Manifest(
             key=(VENDOR_ID,),
             acceptance_fields=ACCEPTANCE_FIELDS,
             imports=True,
-            batch=20,
+            feed=Feed.DELETIONS,
+            batches=Batches(create=20, update=20, find=200),
             shows=(VENDOR_ID, "name", VENDOR_TYPE, "city", "state_code", "business_phone"),
         ),
         COST_CODE: EntityManifest(
@@ -223,12 +226,14 @@ MANIFEST = Manifest(
             key=("full_code",),
             acceptance_fields=CODE_ACCEPTANCE_FIELDS,
             imports=True,
-            batch=50,
+            feed=Feed.DELETIONS,
+            batches=Batches(create=50, update=50, find=200),
             shows=("full_code", "description", "is_group", INCOME_ACCOUNT, EXPENSE_ACCOUNT),
         ),
     },
     settings=SETTINGS,
     call_deadline=20.0,
+    concurrency=10,
     can_fetch=True,
 )
 
@@ -257,7 +262,11 @@ def _delivered(config: Mapping[str, object]) -> Manifest:
     delivery = str(config.get("delivery") or Delivery.SYNC)
     differences = DELIVERIES.get(delivery, {})
     called = delivery in (Delivery.QUEUED, Delivery.SYNC) or not differences
-    entities = {name: replace(entity, imports=called) for name, entity in MANIFEST.entities.items()}
+    feed = Feed.DELETIONS if called else Feed.NOTHING
+    entities = {
+        name: replace(entity, imports=called, feed=feed)
+        for name, entity in MANIFEST.entities.items()
+    }
     entities[COST_CODE] = replace(entities[COST_CODE], code_format=code_format(config))
     basis = replace(
         MANIFEST,

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from erp_integrations.adapters.base import AdapterError, Command, ErrorClass, Operation
 from erp_integrations.adapters.tryton.options import Options
-from erp_integrations.adapters.tryton.records import ACTIVE_OR_NOT, Records, Refer, Values, text
+from erp_integrations.adapters.tryton.records import Records, Refer, Values, text
 from erp_integrations.adapters.tryton.refusals import error
 from erp_integrations.adapters.tryton.rest import Rest, Row
 
@@ -126,10 +126,6 @@ class Accounts(Records):
             "is_active": bool(row["active"]) and row["state"] == "opened",
         }
 
-    def domain(self, key: str) -> list[object]:
-        """Accounts with this code under the root, including inactive ones."""
-        return [["code", "=", key], *self.everything(), ACTIVE_OR_NOT]
-
     def everything(self) -> list[object]:
         """All accounts under the root."""
         return [["root", "=", self.root()]]
@@ -162,7 +158,7 @@ class Accounts(Records):
         return self._root
 
     def _refuse_taken(self, code: str) -> None:
-        rows = self.rest.search(MODEL, self.domain(code), ["code"], most=1)
+        rows = self.rest.search(MODEL, self.domain([code]), ["code"], most=1)
         if rows:
             message = f"{code} already exists under {self.options.root}."
             raise AdapterError(error(ErrorClass.DUPLICATE, message, field="full_code", code=0))

@@ -56,6 +56,8 @@ STOPPERS = frozenset(
 class TrytonAdapter(Adapter):
     """Adapter of a Tryton 8.0 with the modules party and analytic_account."""
 
+    api_version = 2
+
     def __init__(self, config: Mapping[str, object], secrets: Mapping[str, str], io: Io) -> None:
         super().__init__(config, secrets, io)
         self.options = read_options(config)
@@ -112,8 +114,15 @@ class TrytonAdapter(Adapter):
 
         :raises AdapterError: if the call to Tryton fails.
         """
+        return self.find_many(entity, [key])[0]
+
+    def find_many(self, entity: str, keys: Sequence[str]) -> Sequence[Found | Ambiguous | None]:
+        """The records with these codes, active or not, in one call.
+
+        :raises AdapterError: if the call to Tryton fails.
+        """
         self._require_settings()
-        return self._kind(entity).find(key)
+        return self._kind(entity).find(keys)
 
     def fetch(self, entity: str, erp_id: str) -> Found | None:
         """The record with this ID, active or not.
@@ -129,13 +138,13 @@ class TrytonAdapter(Adapter):
         with self.io.deadline.within(CALL_DEADLINE - 1):
             return self._in_turn(commands)
 
-    def pull(self, entity: str, cursor: str = "") -> Page:
-        """A page of a hundred records in order of their IDs.
+    def pull(self, entity: str, cursor: str = "", since: str = "") -> Page:
+        """A page of a hundred records in order of their IDs; deletions are not told.
 
         :raises AdapterError: if the call to Tryton fails.
         """
         self._require_settings()
-        return self._kind(entity).page(cursor)
+        return self._kind(entity).page(cursor, since)
 
     def _in_turn(self, commands: Sequence[Command]) -> list[Outcome]:
         outcomes: list[Outcome] = []

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 
 from erp_integrations.adapters.base import (
     AcceptanceField,
+    Batches,
     CodeFormat,
     Delivery,
     EntityManifest,
+    Feed,
     Field,
     Manifest,
     Operation,
@@ -35,7 +37,7 @@ VENDOR_TYPE = "vendor_type"
 CALL_DEADLINE = 40.0
 SETTLES_WITHIN = 30.0
 # About a second of work for Tryton: docs/design/tryton.md, "Speed".
-BATCH = 20
+BATCHES = Batches(create=20, update=20, deactivate=20, find=50)
 OPERATIONS = frozenset({Operation.CREATE, Operation.UPDATE, Operation.DEACTIVATE})
 
 # Payload field -> label, and Tryton's name: a field of the address, a type of contact mechanism.
@@ -140,6 +142,8 @@ def manifest(config: Mapping[str, object]) -> Manifest:
         call_deadline=CALL_DEADLINE,
         settles_within=SETTLES_WITHIN,
         can_fetch=True,
+        # A Tryton on SQLite fails writes that overlap.
+        concurrency=1,
     )
 
 
@@ -173,7 +177,8 @@ def _vendor(name_limit: int, id_limit: int) -> EntityManifest:
         key_case_sensitive=True,
         acceptance_fields=(vendor_id, vendor_type),
         imports=True,
-        batch=BATCH,
+        feed=Feed.CHANGES,
+        batches=BATCHES,
         shows=(VENDOR_ID, "name", VENDOR_TYPE, "city", "state_code", "business_phone"),
     )
 
@@ -191,7 +196,8 @@ def _cost_code(name_limit: int, code_format: CodeFormat) -> EntityManifest:
         key=("full_code",),
         key_case_sensitive=True,
         imports=True,
-        batch=BATCH,
+        feed=Feed.CHANGES,
+        batches=BATCHES,
         code_format=code_format,
         shows=("full_code", "description", "is_group"),
     )

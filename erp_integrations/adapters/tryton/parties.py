@@ -19,7 +19,6 @@ from erp_integrations.adapters.tryton.manifest import (
 )
 from erp_integrations.adapters.tryton.options import Options
 from erp_integrations.adapters.tryton.records import (
-    ACTIVE_OR_NOT,
     Records,
     Refer,
     Values,
@@ -40,6 +39,7 @@ class Parties(Records):
     """Parties; the key is the code, which is unique in Tryton."""
 
     model = "party.party"
+    parts = ("addresses", "contact_mechanisms", "identifiers")
     fields = (
         "code",
         "name",
@@ -143,10 +143,6 @@ class Parties(Records):
             VENDOR_ID: text(row["code"]),
             VENDOR_TYPE: ",".join(str(category) for category in sorted(row["categories"])),
         }
-
-    def domain(self, key: str) -> list[object]:
-        """Parties with this code, including inactive ones."""
-        return [["code", "=", key], ACTIVE_OR_NOT]
 
     def everything(self) -> list[object]:
         """All parties."""

@@ -12,6 +12,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from erp_integrations.adapters.base import (
@@ -31,8 +32,15 @@ from erp_integrations.adapters.tryton.refusals import error
 from erp_integrations.adapters.tryton.rest import Rest, Row
 
 PAGE_SIZE = 100
+# A record that was never changed may have no date of its last write.
+DATES = ("create_date", "write_date")
+# The parts of a point in time in Tryton's JSON.
+MOMENT = ("year", "month", "day", "hour", "minute", "second", "microsecond")
 # Digits of an ID in Tryton, which is a 32-bit integer.
 LONGEST_NUMBER = 9
+# A transaction of Tryton that took this long is still told by the next pull of changes: its writes
+# have the time at which it began.
+OVERLAP = timedelta(hours=1)
 ACTIVE_OR_NOT = ["active", "in", [True, False]]
 # The values of a record, as texts, flags and ids, or as Tryton's REST API has them.
 Values = dict[str, Any]
@@ -52,6 +60,24 @@ def version(data: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:32]
 
 
+def moment(value: object) -> datetime:
+    """A point in time as Tryton's REST API has it, in UTC.
+
+    :raises AdapterError: for any other value.
+    """
+    try:
+        parts = [int(value[part]) for part in MOMENT]  # type: ignore[index]  # checked here
+        return datetime.combine(date(*parts[:3]), time(*parts[3:]), UTC)  # type: ignore[arg-type]
+    except (KeyError, TypeError, ValueError) as problem:
+        message = "Tryton's answer has no point in time where one belongs."
+        raise AdapterError(error(ErrorClass.BUG, message)) from problem
+
+
+def encoded_moment(at: datetime) -> dict[str, object]:
+    """A point in time for a search domain."""
+    return {"__class__": "datetime", **{part: getattr(at, part) for part in MOMENT}}
+
+
 def by_name(_model: str, name: str) -> str:
     """A :data:`Refer` for previews, which must not call Tryton: the name itself."""
     return name
@@ -62,6 +88,8 @@ class Records(ABC):
 
     model: str
     fields: tuple[str, ...]
+    # Relations whose rows hold values of the record: a change of such a row is one of the record.
+    parts: tuple[str, ...] = ()
 
     def __init__(self, rest: Rest, options: Options) -> None:
         self.rest = rest
@@ -92,10 +120,6 @@ class Records(ABC):
         """Tryton's values, by the names of payload and acceptance fields."""
 
     @abstractmethod
-    def domain(self, key: str) -> list[object]:
-        """Search domain for a key."""
-
-    @abstractmethod
     def everything(self) -> list[object]:
         """Search domain for all records."""
 
@@ -105,6 +129,10 @@ class Records(ABC):
 
         :raises AdapterError: MISSING_REF if there is none.
         """
+
+    def domain(self, codes: Sequence[str]) -> list[object]:
+        """Search domain for records with these codes, active or not."""
+        return [["code", "in", list(codes)], *self.everything(), ACTIVE_OR_NOT]
 
     def preview(self, command: Command) -> Wire:
         """All values, and the message with names instead of the IDs of referenced records."""
@@ -123,13 +151,19 @@ class Records(ABC):
         )
         return Wire(fields, json.dumps(message, ensure_ascii=False, indent=2))
 
-    def find(self, key: str) -> Found | Ambiguous | None:
-        """The record with this key, active or not.
+    def find(self, keys: Sequence[str]) -> list[Found | Ambiguous | None]:
+        """The records with these keys, active or not; one result per key, in order.
 
         :raises AdapterError: if the call to Tryton fails.
         """
-        # Ten are enough to tell the user which records share the key.
-        rows = self.rest.search(self.model, self.domain(text(key)), self.fields, most=10)
+        codes = [text(key) for key in keys]
+        by_code: dict[str, list[Row]] = {code: [] for code in codes}
+        for row in self.rest.search(self.model, self.domain(codes), self.fields):
+            # A database may compare without case; Tryton's codes differ by it.
+            by_code.get(text(row["code"]), []).append(row)
+        return [self._the_only(by_code[code]) for code in codes]
+
+    def _the_only(self, rows: Sequence[Row]) -> Found | Ambiguous | None:
         if len(rows) > 1:
             return Ambiguous(tuple(str(row["id"]) for row in rows))
         return self.found_record(rows[0]) if rows else None
@@ -150,17 +184,52 @@ class Records(ABC):
         data = self.data(row)
         return Found(str(row["id"]), text(row["code"]), version(data), data)
 
-    def page(self, cursor: str) -> Page:
-        """A page of a hundred records; ``cursor`` is the last ID of the page before.
+    def page(self, cursor: str, since: str) -> Page:
+        """A page of a hundred records in order of their IDs.
 
+        :param cursor: the last ID of the page before, and the point for the end of the pull.
+        :param since: a point: only records that were changed since then.
         :raises AdapterError: if the call to Tryton fails.
         """
-        after = int(cursor) if cursor.isascii() and cursor.isdecimal() else 0
+        last_id, _, point = cursor.partition(" ")
+        # Before the first page is read, so that what changes meanwhile is told by the next pull.
+        point = point or self._newest_change() or since
+        after = int(last_id) if last_id.isascii() and last_id.isdecimal() else 0
         domain = [*self.everything(), ["id", ">", after], ACTIVE_OR_NOT]
+        if since:
+            domain.append(self._changed_since(since))
         # One more than a page, to know whether there is a next one.
         rows = self.rest.search(self.model, domain, self.fields, most=PAGE_SIZE + 1)
         records = tuple(self.found_record(row) for row in rows[:PAGE_SIZE])
-        return Page(records, records[-1].erp_id if len(rows) > PAGE_SIZE else "")
+        if len(rows) > PAGE_SIZE:
+            return Page(records, f"{records[-1].erp_id} {point}")
+        return Page(records, point=point)
+
+    def _newest_change(self) -> str:
+        """When a record was last created or written, by Tryton's clock; empty if there is none."""
+        newest: list[datetime] = []
+        for column in DATES:
+            domain = [*self.everything(), ACTIVE_OR_NOT, [column, "!=", None]]
+            order = [[column, "DESC"]]
+            rows = self.rest.search(self.model, domain, [column], most=1, order=order)
+            newest += [moment(row[column]) for row in rows]
+        return max(newest).isoformat() if newest else ""
+
+    def _changed_since(self, point: str) -> list[object]:
+        """Search domain for records that were written since a point.
+
+        A part that was deleted in its own list, not in the form of its record, is not told.
+
+        :raises AdapterError: for a point that is not one of :meth:`page`.
+        """
+        try:
+            at = datetime.fromisoformat(point) - OVERLAP
+        except (ValueError, OverflowError) as problem:
+            message = f"“{point}” is no point in time of an earlier pull."
+            raise AdapterError(error(ErrorClass.BUG, message)) from problem
+        newer = [[column, ">=", encoded_moment(at)] for column in DATES]
+        parts = [[part, "where", [["OR", *newer], ACTIVE_OR_NOT]] for part in self.parts]
+        return ["OR", *newer, *parts]
 
     def carry_out(self, command: Command) -> Outcome:
         """Carry out one command.

@@ -52,9 +52,9 @@ class Rest:
         fields: Sequence[str],
         *,
         most: int | None = None,
+        order: Sequence[Sequence[str]] = (("id", "ASC"),),
     ) -> list[Row]:
-        """Records in order of their IDs; inactive ones only if the domain includes them."""
-        order = [["id", "ASC"]]
+        """Records, by default in order of their IDs; inactive ones only if the domain says so."""
         params: list[tuple[str, object]] = [("d", encoded(domain)), ("o", encoded(order))]
         params += [("f", field) for field in fields]
         if most is not None:

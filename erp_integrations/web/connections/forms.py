@@ -12,7 +12,7 @@ from django.utils.html import conditional_escape
 from erp_integrations.adapters.base import Manifest, Setting, SettingKind
 from erp_integrations.connections.secrets import LONGEST_SECRET
 from erp_integrations.connections.settings import LIMITS
-from erp_integrations.models.connections import IN_FLIGHT, RATES, USUAL_IN_FLIGHT
+from erp_integrations.models.connections import IN_FLIGHT, RATES
 from erp_integrations.models.record_types import RecordType, in_words
 from erp_integrations.workflow.links.connection_identity import Books
 from erpbridge.ui.forms import PlainTexts
@@ -68,15 +68,14 @@ def limit_form_fields(manifest: Manifest) -> dict[str, forms.Field]:
     """Return the fields that limit the speed of a connection; each says its default."""
     rate = manifest.rate
     declared = f"{rate.per_minute:,}, as the adapter declares." if rate.per_minute else "no limit."
-    # The adapter can only lower the default.
-    at_once = min(USUAL_IN_FLIGHT, rate.at_once or USUAL_IN_FLIGHT)
-    most = f" The adapter declares {rate.at_once:,} at most." if rate.at_once else ""
+    calls = manifest.concurrency
+    most = f"{calls:,} call{'' if calls == 1 else 's'} at a time, as the adapter declares."
     return {
         "rate_per_minute": _whole_number(
             "Commands a minute", RATES, f"How many records are sent in a minute. Empty: {declared}"
         ),
         "max_in_flight": _whole_number(
-            "Most at once", IN_FLIGHT, f"How many are being sent at a time. Empty: {at_once}.{most}"
+            "Most at once", IN_FLIGHT, f"How many records are being sent at a time. Empty: {most}"
         ),
     }
 

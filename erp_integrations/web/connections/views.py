@@ -146,16 +146,19 @@ def _limits(connection: Connection, manifest: Manifest | None) -> list[tuple[str
     """Return the limits of the speed and where they come from; empty for file delivery."""
     if manifest is None or manifest.delivery == Delivery.FILE:
         return []
-    declared, at_once = manifest.rate.per_minute, manifest.rate.at_once
+    declared, calls = manifest.rate.per_minute, manifest.concurrency
     source = "" if connection.rate_per_minute is None else "Set in the settings."
     if declared:
         source = f"{source} The adapter declares {declared:,}.".strip()
     rate = connection.rate_per_minute or declared
-    # A limit of the adapter also caps what was set in the settings.
-    most = min(connection.max_in_flight, at_once or connection.max_in_flight)
+    most = connection.max_in_flight
     return [
         ("Commands a minute", f"{rate:,}" if rate else "No limit", source),
-        ("Most at once", f"{most:,}", ""),
+        (
+            "Most at once",
+            f"{most:,}" if most else "No limit",
+            f"The adapter declares {calls:,} call{'' if calls == 1 else 's'} at a time.",
+        ),
     ]
 
 

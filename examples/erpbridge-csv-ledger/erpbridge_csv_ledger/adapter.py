@@ -11,6 +11,7 @@ from erp_integrations.adapters.base import (
     Adapter,
     AdapterError,
     Ambiguous,
+    Batches,
     Choice,
     Command,
     Delivery,
@@ -72,7 +73,7 @@ MANIFEST = Manifest(
             key_case_sensitive=True,
             acceptance_fields=(CODE,),
             imports=True,
-            batch=50,
+            batches=Batches(create=50, update=50, find=200),
             shows=("code", "name", "address", "zip"),
         )
     },
@@ -88,6 +89,8 @@ MANIFEST = Manifest(
 
 class CsvLedgerAdapter(Adapter):
     """Adapter of a CSV file in the adapter's folder."""
+
+    api_version = 2
 
     def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str], io: Io) -> None:
         super().__init__(config, secrets, io)
@@ -129,10 +132,15 @@ class CsvLedgerAdapter(Adapter):
 
         :raises AdapterError: if the file cannot be read.
         """
-        rows = [row for row in self._read() if row["code"] == key.strip()]
-        if len(rows) > 1:
-            return Ambiguous(tuple(row["number"] for row in rows))
-        return _found(rows[0]) if rows else None
+        return self.find_many(entity, [key])[0]
+
+    def find_many(self, entity: str, keys: Sequence[str]) -> Sequence[Found | Ambiguous | None]:
+        """The vendors with these codes, from one reading of the file.
+
+        :raises AdapterError: if the file cannot be read.
+        """
+        rows = self._read()
+        return [_the_only([row for row in rows if row["code"] == key.strip()]) for key in keys]
 
     def fetch(self, entity: str, erp_id: str) -> Found | None:
         """The vendor with this number.
@@ -155,8 +163,8 @@ class CsvLedgerAdapter(Adapter):
             error = ErpError(ErrorClass.TRANSIENT, Effect.UNCERTAIN, str(problem))
         return [Outcome(error=error)] * len(commands)
 
-    def pull(self, entity: str, cursor: str = "") -> Page:
-        """All vendors in one page.
+    def pull(self, entity: str, cursor: str = "", since: str = "") -> Page:
+        """All vendors in one page; the file does not say what has changed since.
 
         :raises AdapterError: if the file cannot be read.
         """
@@ -209,6 +217,12 @@ def _update(rows: list[Row], command: Command, cells: Row) -> Outcome:
 
 def _done(row: Row) -> Outcome:
     return Outcome(row["number"], row["code"], row["version"], json.dumps(row))
+
+
+def _the_only(rows: list[Row]) -> Found | Ambiguous | None:
+    if len(rows) > 1:
+        return Ambiguous(tuple(row["number"] for row in rows))
+    return _found(rows[0]) if rows else None
 
 
 def _found(row: Row) -> Found:

@@ -102,7 +102,9 @@ def test_refreshing_again_changes_nothing(owner, account, refresh):
 def test_a_list_of_the_erp_that_goes_round_in_circles_is_given_up(owner, fetch, monkeypatch):
     following = {"": "1", "1": "2", "2": "3", "3": "1"}
     monkeypatch.setattr(
-        SimulatorAdapter, "pull", lambda _self, _entity, cursor="": Page((), following[cursor])
+        SimulatorAdapter,
+        "pull",
+        lambda _self, _entity, cursor="", _since="": Page((), following[cursor]),
     )
     job = fetch()
     assert job.state == "failed"

@@ -97,6 +97,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "validate": (COMMAND,),
     "preview": (COMMAND,),
     "find": ("vendor", "ACME"),
+    "find_many": ("vendor", ["ACME"]),
     "fetch": ("vendor", "7"),
     "submit": ([COMMAND],),
     "poll": (["H-1"],),
@@ -105,7 +106,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "locked_out": (CALL, 30.0),
     "render_file": ([COMMAND],),
     "read_result": (b"a,b",),
-    "pull": ("vendor", "cursor"),
+    "pull": ("vendor", "cursor", "since"),
 }
 
 
@@ -211,6 +212,9 @@ SOUND: list[tuple[str, Any]] = [
     ("find", RECORD),
     ("find", TWO),
     ("find", None),
+    ("find_many", [RECORD]),
+    ("find_many", [TWO]),
+    ("find_many", [None]),
     ("fetch", RECORD),
     ("fetch", None),
     ("submit", [APPLIED]),
@@ -229,6 +233,7 @@ SOUND: list[tuple[str, Any]] = [
     ("render_file", FILE),
     ("read_result", {"i": APPLIED, "j": REFUSED}),
     ("pull", Page((RECORD, RECORD), "more")),
+    ("pull", Page((RECORD,), point="5", deleted=("3", "4"))),
 ]
 
 
@@ -251,6 +256,7 @@ PUT_RIGHT: list[tuple[str, Any, Any]] = [
         Wire((WireField("Key", "[secret]"), WireField("Name", SECRET, "name")), ""),
     ),
     ("find", FOUL_RECORD, KEPT_RECORD),
+    ("find_many", [FOUL_RECORD], [KEPT_RECORD]),
     ("fetch", FOUL_RECORD, KEPT_RECORD),
     ("pull", Page((FOUL_RECORD,)), Page((KEPT_RECORD,))),
     ("submit", [replace(APPLIED, answer=FOUL)], [replace(APPLIED, answer=CLEAN)]),

@@ -36,7 +36,7 @@ def press(connection, client_of, ada):
 def pages(*codes: str):
     """An ERP whose list of each record type has these pages of one record each."""
 
-    def pull(_self, entity: str, cursor: str = "") -> Page:
+    def pull(_self, entity: str, cursor: str = "", since: str = "") -> Page:
         number = int(cursor or 0)
         code = f"{entity}-{codes[number]}"
         cursor = str(number + 1) if number + 1 < len(codes) else ""
@@ -101,7 +101,7 @@ def test_a_failure_on_the_way_removes_nothing(connection, press, client_of, ada,
     connection.erp_records.create(entity="vendor", erp_id="9", erp_code="LEFT")
     first = pages("A", "B")
 
-    def failing(self, entity, cursor=""):
+    def failing(self, entity, cursor="", since=""):
         if cursor:
             raise AdapterError(ErpError(ErrorClass.TRANSIENT, Effect.NOT_APPLIED, "It is down."))
         return first(self, entity, cursor)
@@ -140,7 +140,7 @@ def test_it_begins_again_when_the_settings_change_meanwhile(
 def test_an_answer_of_the_old_settings_is_not_kept(connection, press, monkeypatch):
     first = pages("OLD")
 
-    def slow(self, entity, cursor=""):
+    def slow(self, entity, cursor="", since=""):
         if self.config.get("latency_ms") == 0:
             steps.change_config(Connection.objects.get(pk=connection.pk), latency_ms=1)
             return first(self, entity, cursor)
@@ -156,7 +156,9 @@ def test_an_answer_of_the_old_settings_is_not_kept(connection, press, monkeypatc
 def test_a_list_that_goes_round_in_circles_is_given_up(connection, ada, monkeypatch):
     following = {"": "1", "1": "2", "2": "3", "3": "1"}
     monkeypatch.setattr(
-        SimulatorAdapter, "pull", lambda _self, _entity, cursor="": Page((), following[cursor])
+        SimulatorAdapter,
+        "pull",
+        lambda _self, _entity, cursor="", _since="": Page((), following[cursor]),
     )
     assert not connection_services.refresh(connection, by=ada)
     assert connection.refresh_problem == refresh.ENDLESS

@@ -84,7 +84,7 @@ def test_validate_that_raises_blocks_sending(connection, company, ada, access_of
 def test_find_that_raises_fails_the_item_and_says_that_nothing_was_sent(
     connection, accepted_item, swap
 ):
-    swap(find=fail)
+    swap(find_many=fail)
     steps.export(connection)
     accepted_item.refresh_from_db()
     assert (accepted_item.state, accepted_item.error_class) == (State.FAILED, "bug")
@@ -95,7 +95,7 @@ def test_find_that_runs_out_of_time_lets_the_item_wait(connection, accepted_item
     def slow(*_args):
         raise error
 
-    swap(find=slow)
+    swap(find_many=slow)
     steps.export(connection)
     accepted_item.refresh_from_db()
     assert (accepted_item.state, accepted_item.error_class) == (State.QUEUED, "transient")
@@ -171,7 +171,7 @@ def test_senseless_wait_and_text_of_an_error_are_put_right(connection, accepted_
 def test_record_found_with_an_impossible_id_counts_as_a_failed_look(
     connection, accepted_item, swap
 ):
-    swap(find=lambda *_args: Found("", "QUARRY01", "1", {}))
+    swap(find_many=lambda *_args: [Found("", "QUARRY01", "1", {})])
     steps.export(connection)
     accepted_item.refresh_from_db()
     assert accepted_item.state == State.FAILED
@@ -223,6 +223,7 @@ ASKED = {
     "check": ((), Health()),
     "choices": (("vendor_type",), ()),
     "find": (("vendor", "ACME"), None),
+    "find_many": (("vendor", ["ACME"]), [None]),
     "fetch": (("vendor", "1"), None),
     "submit": (((),), ()),
     "poll": (((),), ()),

@@ -22,13 +22,12 @@ from tests.factories import CompanyFactory
 
 
 @pytest.fixture
-def declared(monkeypatch) -> Rate:
-    """The ERP takes 240 records a minute and 7 at once."""
-    plain, rate = SimulatorAdapter.manifest, Rate(per_minute=240, at_once=7)
+def declared(monkeypatch) -> None:
+    """The ERP takes 240 records a minute, and 7 calls at a time."""
+    plain, limits = SimulatorAdapter.manifest, {"rate": Rate(per_minute=240), "concurrency": 7}
     monkeypatch.setattr(
-        SimulatorAdapter, "manifest", classmethod(lambda _cls, c: replace(plain(c), rate=rate))
+        SimulatorAdapter, "manifest", classmethod(lambda _cls, c: replace(plain(c), **limits))
     )
-    return rate
 
 
 @pytest.fixture
@@ -53,7 +52,7 @@ def history() -> dict[str, list[object]]:
 def test_rate_is_set_on_the_page_shown_and_noted(connection, save, client_of, ada):
     assert save(rate_per_minute="90", max_in_flight="5").status_code == 302
     assert (connection.rate_per_minute, connection.max_in_flight) == (90, 5)
-    assert history() == {"rate_per_minute": [None, 90], "max_in_flight": [20, 5]}
+    assert history() == {"rate_per_minute": [None, 90], "max_in_flight": [None, 5]}
     page = client_of(ada).get(reverse("erp:connection", args=[connection.account_id])).text
     assert re.search(r"<dt>Commands a minute</dt><dd>90<", page)
     assert "Set in the settings." in page
@@ -62,13 +61,14 @@ def test_rate_is_set_on_the_page_shown_and_noted(connection, save, client_of, ad
 def test_empty_is_what_the_adapter_declares(connection, save, declared, client_of, ada):
     save(rate_per_minute="90", max_in_flight="5")
     assert save(rate_per_minute="", max_in_flight="").status_code == 302
-    assert (connection.rate_per_minute, connection.max_in_flight) == (None, 20)
-    assert history() == {"rate_per_minute": [90, None], "max_in_flight": [5, 20]}
+    assert (connection.rate_per_minute, connection.max_in_flight) == (None, None)
+    assert history() == {"rate_per_minute": [90, None], "max_in_flight": [5, None]}
     form = client_of(ada).get(reverse("erp:configure", args=[connection.account_id, connection.pk]))
     assert "Empty: 240, as the adapter declares." in form.text
-    assert "Empty: 7. The adapter declares 7 at most." in form.text
+    assert "Empty: 7 calls at a time, as the adapter declares." in form.text
     page = client_of(ada).get(reverse("erp:connection", args=[connection.account_id])).text
     assert "The adapter declares 240." in page
+    assert "The adapter declares 7 calls at a time." in page
 
 
 @pytest.mark.parametrize("typed", ["0", "-1", "1.5", "100001", "9" * 30, "many", "\x00"])
@@ -101,7 +101,7 @@ def test_new_connection_takes_its_limits_from_the_form(account, client_of, ada):
     url = reverse("erp:connection_create", args=[account.pk])
     assert client_of(ada).post(url, values).status_code == 302
     made = Connection.objects.get(name="Slow")
-    assert (made.rate_per_minute, made.max_in_flight) == (6, 20)
+    assert (made.rate_per_minute, made.max_in_flight) == (6, None)
 
 
 def test_what_is_set_on_the_page_is_what_the_engine_does(

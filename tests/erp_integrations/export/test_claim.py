@@ -86,6 +86,34 @@ def test_no_more_is_in_flight_than_the_connection_takes_at_once(connection, ada)
     assert claimed(connection) == []
 
 
+def test_no_more_calls_are_open_than_the_adapter_declares(connection, ada):
+    queued(connection, ada, 25)
+    manifest = replace(manifest_of(connection), concurrency=2)
+    assert len(claim(connection, manifest)) == 20
+    assert len(claim(connection, manifest)) == 5
+    queued(connection, ada, 5)
+    assert claim(connection, manifest) == []
+    # One of the two calls has ended.
+    ended = Item.objects.filter(state=State.SENDING).order_by("pk").first()
+    calls = Item.objects.filter(state=State.SENDING, call=ended.call)
+    assert calls.update(state=State.FAILED, lease_until=None) == 20
+    assert len(claim(connection, manifest)) == 5
+
+
+def test_a_call_has_commands_of_one_operation(connection, ada):
+    queued(connection, ada, 2)
+    queued(connection, ada, 3, operation="update")
+    queued(connection, ada, 1)
+    manifest = manifest_of(connection)
+    vendor = manifest.entities["vendor"]
+    batches = replace(vendor.batches, create=5, update=2)
+    manifest = replace(manifest, entities={"vendor": replace(vendor, batches=batches)})
+    operations = [
+        [claimed.command.operation for claimed in claim(connection, manifest)] for _ in range(3)
+    ]
+    assert operations == [["create"] * 3, ["update"] * 2, ["update"]]
+
+
 def test_parents_are_claimed_before_children_that_were_accepted_earlier(connection, ada):
     queued(connection, ada, depth=1, erp_key="CHILD")
     queued(connection, ada, depth=0, erp_key="PARENT")
@@ -188,7 +216,8 @@ def test_nothing_is_claimed_for_settings_that_have_changed_or_while_it_rests(con
 
 def test_rate_of_the_adapter_holds_where_the_connection_has_none(connection, ada):
     queued(connection, ada, 9)
-    manifest = replace(manifest_of(connection), rate=Rate(per_minute=60, at_once=4))
+    manifest = replace(manifest_of(connection), rate=Rate(per_minute=60))
+    Connection.objects.update(max_in_flight=4)
     before = now()
     assert len(claim(connection, manifest)) == 4
     connection.refresh_from_db()

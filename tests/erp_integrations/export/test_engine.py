@@ -57,6 +57,9 @@ class Erp:
             raise record
         return record
 
+    def find_many(self, entity: str, keys: Any) -> list[Any]:
+        return [self.find(entity, key) for key in keys]
+
     def submit(self, commands: Any) -> list[Outcome]:
         self.given.append([command.key for command in commands])
         return [Outcome(f"id of {command.key}", command.key) for command in commands]
@@ -151,15 +154,27 @@ def test_look_that_fails_says_that_nothing_was_sent_and_the_others_are_looked_at
     assert refused(connection, erp, claims) == {
         "KEY0": replace(BAD.error, effect=Effect.NOT_APPLIED)
     }
-    assert erp.asked == ["KEY0", "KEY1", "KEY2"]
+    # All together, which fails at the first, and then one by one.
+    assert erp.asked == ["KEY0", "KEY0", "KEY1", "KEY2"]
     assert looks() == [("", ""), ("absent", ""), ("absent", "")]
 
 
 def test_erp_that_is_down_is_asked_once_for_all_of_them(connection, erp, claims):
     erp.holds = {"KEY1": DOWN}
     down = replace(DOWN.error, effect=Effect.NOT_APPLIED)
-    assert refused(connection, erp, claims) == {"KEY1": down, "KEY2": down}
+    assert refused(connection, erp, claims) == dict.fromkeys(("KEY0", "KEY1", "KEY2"), down)
     assert erp.asked == ["KEY0", "KEY1"]
+
+
+def test_no_more_keys_are_looked_up_together_than_the_erp_takes(connection, erp, claims):
+    manifest = manifest_of(connection)
+    vendor = manifest.entities["vendor"]
+    two = replace(vendor, batches=replace(vendor.batches, find=2))
+    erp.holds = {"KEY2": DOWN}
+    down = replace(DOWN.error, effect=Effect.NOT_APPLIED)
+    errors = refused(connection, erp, claims, manifest=replace(manifest, entities={"vendor": two}))
+    assert errors == {"KEY2": down}
+    assert looks() == [("absent", ""), ("absent", ""), ("", "")]
 
 
 def test_look_that_comes_too_late_for_the_claim_is_not_made(connection, erp, claims, settings):
@@ -219,7 +234,7 @@ def test_nothing_is_sent_where_nothing_may_be(connection, erp, claims):
 def test_nothing_is_sent_when_the_looks_have_taken_too_long(
     connection, erp, claims, settings, monkeypatch
 ):
-    late = iter([False, False, False, True])
+    late = iter([False, True])
     monkeypatch.setattr(engine, "_too_late", lambda since: next(late))
     run(connection, erp, claims)
     assert erp.given == []

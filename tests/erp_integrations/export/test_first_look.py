@@ -24,7 +24,7 @@ ONE = Found("7", "QUARRY01", "1", {"name": "Somebody Else"})
 
 def by_a_worker(connection, record, monkeypatch) -> int:
     """Look, as before anything is submitted; returns how many may be sent."""
-    monkeypatch.setattr(SimulatorAdapter, "find", lambda *_asked: record)
+    monkeypatch.setattr(SimulatorAdapter, "find_many", lambda *_asked: [record])
     adapter, manifest = (
         adapter_loading.adapter_of(connection),
         adapter_loading.manifest_of(connection),

@@ -107,4 +107,9 @@ def test_a_record_type_that_the_adapter_no_longer_knows_goes_alone(connection):
     manifest = manifest_of(connection)
     unknown = Item(entity="commitment", attempts=0)
     assert rate_limit._batch(manifest, connection, unknown) == 1
-    assert rate_limit._batch(manifest, connection, Item(entity="vendor", attempts=0)) == 20
+    assert (
+        rate_limit._batch(
+            manifest, connection, Item(entity="vendor", operation="create", attempts=0)
+        )
+        == 20
+    )

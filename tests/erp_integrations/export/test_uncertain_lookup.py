@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -45,6 +46,9 @@ class HoldsTwo:
 
     def find(self, _entity: str, _key: str) -> Ambiguous:
         return TWO
+
+    def find_many(self, _entity: str, keys: Sequence[str]) -> list[Ambiguous]:
+        return [TWO for _key in keys]
 
 
 # --- two records under one key ----------------------------------------------------------------

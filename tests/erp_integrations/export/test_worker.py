@@ -68,7 +68,7 @@ def test_a_worker_whose_connection_to_the_database_was_ended_goes_on(
 
 
 def test_nothing_is_lost_or_doubled_by_a_worker_that_is_killed(connection, accept_companies):
-    steps.change_config(connection, latency_ms=100)
+    steps.change_config(connection, latency_ms=1_000)
     with programs.celery_worker(db.settings_dict) as first:
         accept_companies(30)
         sending = Item.objects.filter(state=State.SENDING)

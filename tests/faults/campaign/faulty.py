@@ -33,6 +33,7 @@ TICK = 2.0
 
 def hasten() -> None:
     """Short waits in every process, so that the campaign does not have to wait for long ones."""
+    from erp_integrations.adapters.base import Batches
     from erp_integrations.adapters.simulator import adapter as simulator
     from erp_integrations.adapters.tryton import adapter as tryton
     from erp_integrations.connections import adapter_loading
@@ -47,7 +48,7 @@ def hasten() -> None:
         manifest = declared(connection)
         most = int(os.environ.get("FAULT_BATCH", BATCH))
         entities = {
-            name: replace(entity_manifest, batch=most)
+            name: replace(entity_manifest, batches=Batches(create=most, update=most, find=most))
             for name, entity_manifest in manifest.entities.items()
         }
         short = {"call_deadline": seconds, "settles_within": 1.0, "silent_after": seconds + 1}
@@ -243,7 +244,7 @@ def take_away(safeguard: str) -> None:
         )
         engine._too_late = lambda since: False
     elif safeguard == "look":
-        engine._first_look = lambda adapter, manifest, claims: None
+        engine._first_looks = lambda adapter, manifest, claims: {}
         uncertain_lookup._resolve = lambda connection, adapter, manifest, item: (
             uncertain_lookup._not_there(item, settled=True) or True
         )
