@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.urls import reverse
+from django.utils import timezone
 
 from admin_wbs.cost_codes import list_services
 from admin_wbs.cost_codes import services as code_services
@@ -292,6 +293,7 @@ def _park(moving: Sequence[CostCode]) -> None:
 def _place(code_list: CodeList, tier: Sequence[Row], stored: dict[int, CostCode]) -> None:
     """Write the rows of one tier; the codes above them are in place already."""
     parents = code_services.by_path(code_list, [row.path[:-1] for row in tier])
+    now = timezone.now()
     for row in tier:
         code = stored[row.code_id]
         is_moving = tuple(code.path) != row.path
@@ -305,6 +307,7 @@ def _place(code_list: CodeList, tier: Sequence[Row], stored: dict[int, CostCode]
         code.take_path(row.path)
         code.description, code.is_active = row.description, row.is_active
         code.revision += 1
+        code.updated_at = now
         if is_moving:
             _carry(before, code, but=stored)
     CostCode.objects.bulk_update([stored[row.code_id] for row in tier], COLUMNS, batch_size=100)
@@ -316,14 +319,18 @@ def _carry(before: CostCode, moved: CostCode, *, but: Container[int]) -> None:
     paths = moves.new_paths(under, placed={moved.pk: moved.path})
     carried = [code for code in under if code.pk in paths]
     moves.take_paths(carried, paths)
+    now = timezone.now()
     for code in carried:
         code.revision += 1
-    CostCode.objects.bulk_update(carried, [*SHAPE, "depth", "revision"], batch_size=BATCH)
+        code.updated_at = now
+    CostCode.objects.bulk_update(
+        carried, [*SHAPE, "depth", "revision", "updated_at"], batch_size=BATCH
+    )
 
 
 COLUMNS = [
     *("parent", "code", "path", "depth", "full_code", "sort_path"),
-    *("description", "is_active", "revision"),
+    *("description", "is_active", "revision", "updated_at"),
 ]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 
 from admin_wbs.errors import INSTEAD, SegmentRefused, StaleItem
 from admin_wbs.models import Segment, SegmentItem, WbsCodeItem
@@ -83,10 +84,12 @@ def edit(item: SegmentItem, *, values: Mapping[str, str], seen: int, by: User) -
     stored.description = cleaned.get("description", stored.description)
     _check_values(stored)
     # Those under it as well: pages that show their old codes are stale.
+    now = timezone.now()
     for row in family:
         row.revision += 1
+        row.updated_at = now
     SegmentItem.objects.bulk_update(
-        family, ["code", "description", *SHAPE, "revision"], batch_size=BATCH
+        family, ["code", "description", *SHAPE, "revision", "updated_at"], batch_size=BATCH
     )
     note(segment.account_id, [_note(stored, Verb.EDITED, {"changes": changed})], by=by)
     return stored

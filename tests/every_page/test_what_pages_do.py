@@ -27,7 +27,7 @@ from tests.db.transactions import taken_back
 from tests.erp_integrations.dying import locking
 from tests.every_call.known import ACCOUNT, MEMBER, PROJECT, Known
 from tests.every_call.test_shown import WHOLE
-from tests.every_call.test_written import differences, locks, rows
+from tests.every_call.test_written import differences, locks, rows, unnoticed
 from tests.factories import MembershipFactory
 from tests.forms import shown_on
 
@@ -204,7 +204,9 @@ def done(clients: dict[str, Client]) -> Iterator[str]:
                 yield from folded(f"{message.level_tag}: {message}")
             if answer.status_code == 200:
                 yield from folded(text_of(answer))
-            changed = list(differences(before, rows()))
+            after = rows()
+            assert not unnoticed(before, after), (path, changes)
+            changed = list(differences(before, after))
             if changed:
                 yield from folded(f"locks {locks(locked)}")
             for line in changed:

@@ -157,6 +157,20 @@ def test_what_only_we_have_follows_a_code_that_was_renamed_together_with_its_par
     assert CostCode.objects.get(description="Stakes").path == ["02", "200", "1"]
 
 
+def test_api_clients_find_what_a_refresh_has_changed_or_moved(owner, account, refresh):
+    enter(owner, "01 General", "01-100 Survey", "02 Site", "03 Concrete")
+    refresh()
+    survey = CostCode.objects.get(full_code="01-100")
+    CostCodeFactory.create(list=survey.list, parent=survey, code="1", description="Stakes")
+    CostCode.objects.update(updated_at="2020-01-01T00:00Z")
+    rename(owner, "01-100", to="01-200")
+    rename(owner, "02", name="Site work")
+    strike_out(owner, "03")
+    assert refresh().state == "done"
+    changed = CostCode.objects.filter(updated_at__year__gt=2020).order_by("sort_path")
+    assert [code.full_code for code in changed] == ["01-200", "01-200-1", "02", "03"]
+
+
 def test_a_code_the_erp_renamed_under_a_new_parent_moves_there(owner, account, refresh):
     enter(owner, "01 General", "01-100 Survey")
     refresh()
