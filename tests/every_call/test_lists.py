@@ -201,7 +201,8 @@ TABLE: dict[str, str] = {
         filters[standard_cost_code_id]=9610001 -> 2
         filters[search]=earth -> 2
         filters[created_at]=2026-03-01 -> 2
-        filters[updated_at]=2026-04-10 -> 0
+        filters[updated_at]=2026-04-17 -> 0
+        filters[updated_at]=2026-04-12 -> 2
         sort=full_code -> 0 2 1
         sort=name -> 2 0 1
         """,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from django.db.models.functions import Now
 
-from admin_wbs.models import CostCode, Segment, SubJob
+from admin_wbs.models import CostCode, ProjectCostCode, Segment, SubJob
 from admin_wbs.segments import default_structure
 from admin_wbs.segments import services as segment_services
 from directory.models import Company
@@ -65,3 +66,14 @@ def test_a_finished_export_and_an_unlinking_count_as_changes(api, account, ada, 
     assert not unlink(Link.objects.get(ended_at=None), by=ada)
     changed = api.get(f"vendors?{SINCE}").json()
     assert [(vendor["id"], vendor["origin_id"]) for vendor in changed] == [(company.pk, None)]
+
+
+def test_a_code_that_a_project_was_given_counts_as_a_change_however_old_it_is(ours, api, project):
+    CostCode._base_manager.update(updated_at=LONG_AGO)
+    listed = f"cost_codes?project_id={project.pk}&{SINCE}"
+    (added,) = api.get(listed).json()
+    assert (added["id"], added["updated_at"]) == (ours["project_code"], added["created_at"])
+    ProjectCostCode._base_manager.update(added_at=LONG_AGO)
+    assert api.get(listed).json() == []
+    CostCode._base_manager.update(updated_at=Now())
+    assert [one["id"] for one in api.get(listed).json()] == [ours["project_code"]]

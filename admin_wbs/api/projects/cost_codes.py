@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from django.db.models import Model, QuerySet
+from django.db.models.functions import Greatest
 from django.http import Http404
 from rest_framework.request import Request
 
@@ -77,7 +78,8 @@ class ProjectCodeView(Resource[ProjectCostCode]):
             "standard_cost_code_id": ids("cost_code"),
             "search": search(lambda codes, words: codes.search(words)),
             "created_at": moments("added_at"),
-            "updated_at": moments("cost_code__updated_at"),
+            # As it is shown: a code is new to the project when it is added.
+            "updated_at": moments(Greatest("added_at", "cost_code__updated_at")),
         },
         sorts={"id": "pk", "full_code": "cost_code__sort_path", "name": "cost_code__description"},
     )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import Expression, F, Model, QuerySet
+from django.db.models.lookups import GreaterThanOrEqual, LessThan
 from django.utils.dateparse import parse_date, parse_datetime
 
 from erpbridge.db.numbers import LARGEST_ID
@@ -125,13 +126,14 @@ def include_deleted(queryset: QuerySet[Model], values: list[str]) -> QuerySet[Mo
     return queryset.none() if "only" in values else queryset
 
 
-def moments(path: str) -> Filter:
+def moments(column: str | Expression) -> Filter:
     """Filter by a time, a day, or a range ``a...b`` of either; quotes around it are ignored."""
 
     def apply(queryset: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
+        compared = F(column) if isinstance(column, str) else column
         for value in values:
             start, end = span(value)
-            queryset = queryset.filter(**{f"{path}__gte": start, f"{path}__lt": end})
+            queryset = queryset.filter(GreaterThanOrEqual(compared, start), LessThan(compared, end))
         return queryset
 
     return Filter(apply, "A time, a day, or a range of either: a...b.")
