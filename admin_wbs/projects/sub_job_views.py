@@ -108,9 +108,11 @@ def sub_job(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
     sub_job = _sub_job(request, sub_job_id)
     # Taken before the form, which writes what was typed to the instance.
     title, seen = str(sub_job), sub_job.revision
+    if request.method == "POST":
+        # Kept if the form is shown again, so that nobody's edit is overwritten unnoticed.
+        seen = number(request.POST.get("seen", ""))
     form = SubJobForm(request.POST if request.method == "POST" else None, instance=sub_job)
     if request.method == "POST" and form.is_valid():
-        seen = number(request.POST.get("seen", ""))
         try:
             changed = sub_jobs.change(sub_job, values=form.cleaned_data, seen=seen, by=request.user)
         except (ValidationError, SegmentRefused) as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse, HttpResponseBase
@@ -10,7 +12,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from admin_wbs.errors import SegmentRefused
+from admin_wbs.errors import SegmentRefused, StaleItem
 from admin_wbs.models import Segment, SegmentItem
 from admin_wbs.segments import items as segment_items
 from admin_wbs.segments.forms import ItemForm
@@ -84,18 +86,20 @@ def item(request: ScopedRequest, segment_id: int, item_id: int) -> HttpResponseB
     stored = _stored_item(segment, item_id)
     ids = f"item{stored.pk}_%s"
     form = ItemForm(request.POST or None, instance=stored, prefix="edit", auto_id=ids)
-    if request.method != "POST" or not form.is_valid():
+    if request.method != "POST":
         return _edit(request, segment, item_id, form)
+    seen = number(request.POST.get("seen", ""))
+    if not form.is_valid():
+        return _edit(request, segment, item_id, form, seen=seen)
     try:
-        saved = segment_items.edit(
-            stored,
-            values=form.cleaned_data,
-            seen=number(request.POST.get("seen", "")),
-            by=request.user,
-        )
+        saved = segment_items.edit(stored, values=form.cleaned_data, seen=seen, by=request.user)
+    except StaleItem as stale:
+        # The message names the current version, so the next save overwrites it knowingly.
+        _add_error(form, stale)
+        return _edit(request, segment, item_id, form, status=CONFLICT)
     except (ValidationError, SegmentRefused) as error:
         _add_error(form, error)
-        return _edit(request, segment, item_id, form, status=CONFLICT)
+        return _edit(request, segment, item_id, form, seen=seen, status=CONFLICT)
     message = f"Saved {form.cleaned_data['code']}."
     if request.htmx:
         return _saved(request, segment, saved, message=message, focused=True)
@@ -118,18 +122,24 @@ def item_row(request: ScopedRequest, segment_id: int, item_id: int) -> HttpRespo
 
 
 def _edit(
-    request: ScopedRequest, segment: Segment, item_id: int, form: ItemForm, *, status: int = 200
+    request: ScopedRequest,
+    segment: Segment,
+    item_id: int,
+    form: ItemForm,
+    *,
+    seen: int | None = None,
+    status: int = 200,
 ) -> HttpResponse:
-    """The row with its fields; without JavaScript within its page."""
+    """The row with its fields; without JavaScript within its page.
+
+    :param seen: the revision that the posted page showed; None for the current one.
+    """
     stored = _stored_item(segment, item_id)  # form.instance has the typed values
+    edit = {"key": f"edit-form-{stored.pk}", "seen": stored.revision if seen is None else seen}
     if not request.htmx:
-        return _page(request, segment, editing=stored, edit_form=form, status=status)
-    context = _row_context(request, segment) | _edit_context(stored)
+        return _page(request, segment, editing=stored, edit_form=form, edit=edit, status=status)
+    context = _row_context(request, segment) | edit
     return render(request, "wbs/parts/item_edit.html", context | {"item": stored, "form": form})
-
-
-def _edit_context(stored: SegmentItem) -> dict[str, object]:
-    return {"key": f"edit-form-{stored.pk}", "seen": stored.revision}
 
 
 def _saved(
@@ -223,6 +233,7 @@ def _page(
     form: ItemForm | None = None,
     editing: SegmentItem | None = None,
     edit_form: ItemForm | None = None,
+    edit: Mapping[str, object] | None = None,
     status: int = 200,
 ) -> HttpResponse:
     page = list_page(
@@ -244,9 +255,8 @@ def _page(
         "editing": editing,
         "edit_form": edit_form,
         "carried": f"?{request.GET.urlencode()}" if request.GET else "",
+        **(edit or {}),
     }
-    if editing is not None:
-        context |= _edit_context(editing)
     return render(request, "wbs/items.html", context, status=status)
 
 

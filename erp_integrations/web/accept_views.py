@@ -27,6 +27,8 @@ from erpbridge.access.scoping import ScopedRequest, require, scoped
 
 # Rows that are shown with their fields; others get proposed IDs and the common values.
 MOST_ROWS_SHOWN = 500
+# Prefix of the fields with the digests of the rows, before the id of the item.
+DIGEST = "digest-"
 Values = Mapping[str, object]
 
 
@@ -103,7 +105,7 @@ def _decisions(
         shared = {name: value for name, value in common.items() if value and not values.get(name)}
         # As the person saw it: a row that was sent anew since the page was opened is refused. Rows
         # beyond MOST_ROWS_SHOWN were not seen, and are accepted as they are now.
-        digest = posted.get(f"digest-{item.pk}", item.digest)
+        digest = posted.get(f"{DIGEST}{item.pk}", item.digest)
         decisions.append(Decision(item.pk, digest, {**values, **shared}))
     return decisions
 
@@ -148,6 +150,8 @@ def _row(
 ) -> dict[str, object]:
     return {
         "item": item,
+        # With errors the page is shown again, and keeps what the person had before their eyes.
+        "digest": posted.get(f"{DIGEST}{item.pk}", item.digest),
         "url": scoped_urls.to(access, "item", public_id=item.public_id),
         "facts": facts,
         "inputs": [_input(item, field, posted) for field in manifest.acceptance_fields],

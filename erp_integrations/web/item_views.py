@@ -62,6 +62,7 @@ def _page(
     item: Item,
     *,
     form: AcceptanceForm | None = None,
+    digest: str | None = None,
     reason: ReasonForm | None = None,
     answer: AnswerForm | None = None,
     unlink: ReasonForm | None = None,
@@ -83,6 +84,8 @@ def _page(
     lookup = lookup_job.latest(item)
     context = {
         "item": item,
+        # The posted one, if the form is shown again before the version was compared.
+        "digest": item.digest if digest is None else digest,
         "kind": record_type(item.entity),
         "badge": BADGES[item.state],
         "meaning": STATES[State(item.state)].meaning,
@@ -207,16 +210,17 @@ def accept_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     """Accept a waiting item, or retry a failed one, with the posted values."""
     item = _for_decision(request, public_id)
     manifest = adapter_loading.usable_manifest(item.connection, item.entity)
+    digest = request.POST.get("digest", "")
     values: dict[str, object] = {}
     form = None
     # An update has no acceptance values. Without a usable adapter, the service refuses in words.
     if manifest is not None and item.operation == Operation.CREATE and item.state in DECIDABLE:
         form = _acceptance_form(item, manifest, request.POST)
         if not form.is_valid():
-            return _page(request, item, form=form)
+            return _page(request, item, form=form, digest=digest)
         values = form.cleaned_data
     # The digest is that of the page: another revision sent meanwhile is refused.
-    decision = Decision(item.pk, request.POST.get("digest", ""), values)
+    decision = Decision(item.pk, digest, values)
     result = accept_services.accept_or_retry(
         [item], [decision], entity=item.entity, access=request.access
     )

@@ -64,6 +64,18 @@ def test_accepting_on_the_page_exports_the_company(client_of, pat, sent_item, co
     assert "Synced" in client.get(item_url(sent_item)).content.decode()
 
 
+def test_a_wrong_value_does_not_make_a_later_revision_one_that_was_looked_at(
+    client_of, pat, sent_item, connection
+):
+    client, kind = client_of(pat), connection.choices.first().code
+    values = {"digest": "0" * 64, "vendor_id": "QUARRY1", "vendor_type": ""}
+    again = client.post(item_url(sent_item, "item_accept"), values).content.decode()
+    assert f'name="digest" value="{"0" * 64}"' in again
+    refused = client.post(item_url(sent_item, "item_accept"), values | {"vendor_type": kind})
+    assert "It is not the revision you looked at." in refused.content.decode()
+    assert f'name="digest" value="{sent_item.digest}"' in refused.content.decode()
+
+
 def test_a_taken_id_is_said_at_its_field_and_nothing_typed_is_lost(
     client_of, pat, sent_item, connection, account, ada, access_of
 ):
