@@ -148,3 +148,42 @@ def words(errors: Any) -> str:
     for pattern, word in UNKNOWN:
         text = pattern.sub(word, text)
     return text
+
+
+# --- texts that are longer than the description says ------------------------------------------
+
+# Described together with the call that sends, and not read.
+UNREAD = {("vendors/actions/retrieve_from_erp", "note")}
+
+
+def test_a_text_longer_than_the_description_says_is_refused(scene, api):
+    asked, taken = 0, []
+    for operation in first_of_each():
+        call = scene.call(operation)
+        for field, most in limits(schema_of(operation)):
+            body = changed(call.body, field, "x" * (most + 1))
+            asked += 1
+            if outcome(tried(scene, api, operation, replace(call, body=body))) == "done":
+                taken.append((operation.name, ".".join(field)))
+    assert set(taken) == UNREAD
+    assert asked > 100
+
+
+def test_several_lines_are_too_long_in_the_words_of_one(scene, api):
+    path = f"/rest/v1.0/companies/{scene.account.pk}/vendors/{scene.vendor.pk}/insurances"
+    for name, most in (("name", 255), ("notes", 10_000)):
+        answer = api.post(path, {"insurance": {name: "x" * (most + 1)}})
+        expected = f"Ensure this value has at most {most} characters (it has {most + 1})."
+        assert (answer.status_code, answer.json()["errors"]) == (422, {name: [expected]})
+
+
+def limits(schema: Mapping[str, Any], path: Field = ()) -> Iterator[tuple[Field, int]]:
+    """The texts of a body with their limits, `[]` for the first row of a list."""
+    schema = resolved(dict(schema))
+    for name, one in schema.get("properties", {}).items():
+        inner = resolved(dict(one))
+        if "maxLength" in inner:
+            yield (*path, name), inner["maxLength"]
+        yield from limits(inner, (*path, name))
+    if "properties" in resolved(dict(schema.get("items", {}))):
+        yield from limits(schema["items"], (*path, "[]"))

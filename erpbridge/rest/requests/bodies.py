@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
 from django.db.models import Field, Model, TextField
 from django.utils.dateparse import parse_date
 
@@ -70,6 +71,9 @@ def text(model: type[Model], name: str) -> Reader[str]:
         else:
             value = plain_line(value)
         cleaned: str = column.clean(value, None)
+        # Django limits the length of a text column in forms only.
+        if isinstance(column, TextField) and column.max_length is not None:
+            MaxLengthValidator(column.max_length)(cleaned)
         return cleaned
 
     return Reader(read, _nullable("string", maxLength=column.max_length))
