@@ -121,8 +121,9 @@ def _records(code_list: CodeList, pairs: Iterable[Tick]) -> Records:
     for chunk in chunks(code_ids):
         codes |= rows(code_list).in_bulk(chunk)
     # Locked, so that none is deleted while boxes of it are ticked.
-    types = CostType.objects.filter(account=code_list.account_id).select_for_update(no_key=True)
-    return codes, {cost_type.pk: cost_type for cost_type in types}
+    types = CostType.objects.select_for_update(no_key=True).order_by("pk")
+    of_account = types.filter(account=code_list.account_id)
+    return codes, {cost_type.pk: cost_type for cost_type in of_account}
 
 
 def _exist(pair: Tick, records: Records) -> bool:

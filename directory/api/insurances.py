@@ -128,9 +128,8 @@ class InsuranceView(Resource[Insurance], Records):
     @transaction.atomic
     def store(self, rows: Sequence[SyncRow]) -> None:
         """Create and update policies one by one; a vendor has only a few."""
-        # The account is locked by then (``Resource.hold``), so two calls cannot lock these in two
-        # orders.
-        stored = {policy.pk: policy for policy in self.visible().select_for_update()}
+        policies = self.visible().select_for_update().order_by("pk")
+        stored = {policy.pk: policy for policy in policies}
         for row in rows:
             values, errors = bodies.read(row.given, READERS)
             row.refuse(errors)

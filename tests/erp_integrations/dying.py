@@ -11,6 +11,7 @@ from unittest import mock
 from django.apps import apps
 from django.core.exceptions import EmptyResultSet
 from django.db import connection as database
+from django.db.models.lookups import Exact
 from django.db.models.sql.compiler import SQLCompiler
 
 OURS = ("access", "audit", "jobs", "directory", "admin_wbs", "erp_integrations")
@@ -78,6 +79,13 @@ class Locked:
     of: tuple[str, ...]
     # Where no row meets the condition nothing is locked.
     any_row: bool
+    # The row is named by its id.
+    single: bool = False
+
+    @property
+    def in_order(self) -> bool:
+        """Whether it takes one row, or rows in the order of their ids (docs/locks.md)."""
+        return self.single or self.order[:1] in (("pk",), ("id",))
 
 
 @contextmanager
@@ -92,11 +100,16 @@ def locking() -> Iterator[list[Locked]]:
             order = tuple(str(column) for column in query.order_by)
             leaves_keys, of = query.select_for_no_key_update, query.select_for_update_of
             any_row = rows is not None and (not isinstance(rows, list) or any(rows))
-            locks.append(Locked(query.model.__name__, order, leaves_keys, of, any_row))
+            single = any(_names_row(condition) for condition in query.where.children)
+            locks.append(Locked(query.model.__name__, order, leaves_keys, of, any_row, single))
         return rows
 
     with mock.patch.object(SQLCompiler, "execute_sql", noting):
         yield locks
+
+
+def _names_row(condition: Any) -> bool:
+    return isinstance(condition, Exact) and condition.lhs.target.primary_key
 
 
 def _asks(compiler: SQLCompiler) -> bool:

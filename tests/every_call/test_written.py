@@ -88,6 +88,7 @@ def lines_of(scene: Scene, api: Any, operation: Operation, call: Call) -> Iterat
     with taken_back():
         with locking() as locked:
             answer = send(scene, api, operation, call)
+        assert [lock for lock in locked if not lock.in_order] == [], operation
         after = rows()
         assert not unnoticed(before, after), "an API client that asks for changes would miss them"
         yield f"locks {locks(locked)}"

@@ -18,6 +18,7 @@ from django.urls import reverse
 
 from erpbridge.access.models import Membership, User
 from tests.db.transactions import taken_back
+from tests.erp_integrations.dying import locking
 from tests.every_call.test_refusals import tables
 from tests.every_call.test_rights import HOLDERS
 from tests.every_call.writes import Scene
@@ -406,8 +407,9 @@ def writes(client: Client, form: Form, sent: Values, before: dict[str, Any]) -> 
         return execute(sql, *rest)
 
     with taken_back():
-        with database.execute_wrapper(note):
+        with database.execute_wrapper(note), locking() as locked:
             answer = client.post(form.action, sent)
+        assert [lock for lock in locked if not lock.in_order] == [], form.name
         assert answer.status_code < 500, (form.action, sent)
         now = tables() if wrote else before
     return [name for name in now if now[name] != before[name] and not name.startswith(OF_THE_VISIT)]
