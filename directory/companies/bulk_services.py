@@ -11,12 +11,12 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from directory.companies.errors import PeopleRemain
-from directory.companies.services import DERIVED, ENTITY, STORED, as_json
+from directory.companies.services import DERIVED, ENTITY, STORED, value_changes
 from directory.models import Company
 from directory.models.derived_columns import prepare
 from erp_integrations import sendable
 from erpbridge.access.models import Account, Membership, User
-from erpbridge.audit.services import Changes, Note, Verb, changes, note
+from erpbridge.audit.services import Changes, Note, Verb, note
 from erpbridge.db.bulk_update import write_rows
 from erpbridge.json_values import Json
 from erpbridge.refusals import BulkResult, Left
@@ -110,14 +110,9 @@ def _target(name: str) -> str:
 def _change(company: Company, values: Values, related: Related) -> Changes:
     """Set the values on the instance; returns the changes as the history shows them."""
     names = [name for name in values if name in STORED]
-    before = as_json({name: getattr(company, name) for name in names})
-    after = as_json({name: values[name] for name in names})
-    for name in RELATED:
-        if name in values:
-            # By name, as the history shows them.
-            before |= as_json({name: related[name].get(company.pk, [])})
-            after |= as_json({name: values[name]})
-    made = changes(before, after)
+    before: dict[str, object] = {name: getattr(company, name) for name in names}
+    before |= {name: related[name].get(company.pk, []) for name in RELATED if name in values}
+    made = value_changes(before, {name: values[name] for name in before})
     if values.get("is_active", company.is_active) != company.is_active:
         made["is_active"] = [company.is_active, values["is_active"]]
         company.is_active = values["is_active"]

@@ -8,7 +8,7 @@ from django.http import QueryDict
 
 from directory.companies.forms import CompanyForm
 from directory.companies.history import field_label, shown_as
-from directory.companies.services import as_json, shown_values
+from directory.companies.services import is_same, shown_value, stored_values
 from directory.models import Company
 from erpbridge.access.policy import Access
 from erpbridge.audit.history import held_at
@@ -34,20 +34,21 @@ def rebase(
     """
     fresh = Company.objects.get(pk=company.pk)
     original = held_at(fresh.account_id, "vendor", fresh.pk, revision=seen)
-    typed = as_json(form.values)
-    now = shown_values(fresh, original, project=access.project)
+    typed = form.values
+    now = stored_values(fresh, original, project=access.project)
     current = CompanyForm(access=access, company=fresh)
     data: QueryDict = form.data.copy()  # type: ignore[attr-defined]
     conflicts = []
     for name, before in original.items():
         # Browsers do not let a page fill in a file again.
         # The status, and what only the API sets, have no field here.
-        if name == "logo" or name not in current.fields or typed.get(name) == now[name]:
+        if name == "logo" or name not in current.fields or is_same(typed.get(name), now[name]):
             continue
-        if typed.get(name) == before:
+        # The history keeps no ids of people.
+        if shown_value(typed.get(name)) == before:
             data.setlist(name, _posted(current[name].value()))
         else:
-            conflicts.append(Conflict(field_label(name), shown_as(name, now[name])))
+            conflicts.append(Conflict(field_label(name), shown_as(name, shown_value(now[name]))))
     return CompanyForm(data, access=access, company=fresh), conflicts
 
 

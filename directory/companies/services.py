@@ -23,7 +23,7 @@ from directory.models.derived_columns import prepare
 from erp_integrations import sendable
 from erpbridge.access.models import Account, Project, User
 from erpbridge.access.policy import Access
-from erpbridge.audit.services import Note, Verb, changes, note
+from erpbridge.audit.services import Changes, Note, Verb, note
 from erpbridge.json_values import Json
 
 __all__ = [
@@ -141,10 +141,10 @@ def edit(
     """
     values = with_new_trades(values, account=company.account)
     # Read before the new values are set on the instance.
-    before = shown_values(company, values, project=project)
+    before = stored_values(company, values, project=project)
     for name, value in _columns(values).items():
         setattr(company, name, value)
-    changed = changes(before, as_json(values))
+    changed = value_changes(before, values)
     # Saving without changes is no edit: no new revision, no event, and no conflict with anybody.
     if not changed:
         return company
@@ -155,7 +155,7 @@ def edit(
     # An UPDATE by columns does not compute them.
     derived = {name: getattr(company, name) for name in DERIVED}
     if "logo" in changed:
-        _replace_logo(company, before["logo"], seen=seen)
+        _replace_logo(company, str(before["logo"]), seen=seen)
         columns["logo"] = company.logo.name
     _update(company, seen=seen, **columns, **derived)
     # After the UPDATE, which locks the row: the relations of two edits must not be mixed.
@@ -263,29 +263,47 @@ def remove_from_project(ids: Iterable[int], *, project: Project, by: User) -> in
     return len(companies)
 
 
-def shown_values(
+def stored_values(
     company: Company, names: Iterable[str], *, project: Project | None = None
-) -> dict[str, Any]:
-    """Stored values of the given fields, as the history shows them."""
+) -> dict[str, object]:
+    """Stored values of the given fields; of a file its name."""
     values: dict[str, object] = {}
     for name in names:
         if name in RELATIONS:
             # Django refuses to read a relation of a row that has no id yet.
-            values[name] = getattr(company, name).all() if company.pk else []
+            values[name] = list(getattr(company, name).all()) if company.pk else []
+        elif name == "logo":
+            values[name] = company.logo.name or ""
         elif name == "roles":
             membership = company.project_companies.filter(project=project).first()
             values[name] = membership.roles if membership else ""
         elif name in STORED:
             values[name] = getattr(company, name)
-    return as_json(values)
+    return values
 
 
-def as_json(values: Mapping[str, object]) -> dict[str, Any]:
-    """Values as JSON: people, trades and files by name."""
-    return {name: _plain(value) for name, value in values.items() if name in FIELDS}
+def value_changes(before: Mapping[str, object], after: Mapping[str, object]) -> Changes:
+    """Field -> [old, new] as the history shows them, of the fields of ``after`` that differ."""
+    changed = [name for name in after if name in FIELDS and not is_same(before[name], after[name])]
+    return {name: [shown_value(before[name]), shown_value(after[name])] for name in changed}
 
 
-def _plain(value: Any) -> object:
+def is_same(one: object, other: object) -> bool:
+    """Whether two values of a field are the same; two people may have the same name."""
+    return _compared(one) == _compared(other)
+
+
+def _compared(value: Any) -> object:
+    """People, trades and companies by id, everything else as it is shown."""
+    if isinstance(value, Model):
+        return value.pk
+    if isinstance(value, Iterable) and not isinstance(value, str | File):
+        return sorted(str(getattr(item, "pk", item)) for item in value)
+    return shown_value(value)
+
+
+def shown_value(value: Any) -> Any:
+    """A value as JSON for the history: people, trades and files by name."""
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, str | File | Model):

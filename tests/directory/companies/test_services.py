@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ValidationError
 
+from directory.companies import bulk_services
 from directory.companies import services as company_services
 from directory.companies.errors import Locked, PeopleRemain, Stale
 from directory.models import Company, ProjectCompany
 from erp_integrations import sendable
+from erpbridge.access.models import Membership, User
 from erpbridge.audit.models import Event
 from tests.factories import CompanyFactory, MembershipFactory, TradeFactory
 
@@ -128,6 +130,37 @@ def test_contacts_are_people_of_the_company(account, company, ada, member_of):
     assert list(refused.value.message_dict) == ["primary_contact"]
     company_services.edit(Company.objects.get(), values={"primary_contact": nora}, seen=1, by=ada)
     assert Company.objects.get().primary_contact == nora
+
+
+@pytest.fixture
+def namesakes(member_of) -> list[Membership]:
+    """Two people of the company with the same name."""
+    people = [member_of("Nora Field"), member_of("Nora Fields")]
+    User.objects.filter(pk=people[1].user_id).update(name="Nora Field")
+    return [Membership.objects.get(pk=person.pk) for person in people]
+
+
+def test_a_contact_replaced_by_a_person_of_the_same_name_is_a_change(company, ada, namesakes):
+    one, other = namesakes
+    for seen, nora in ((1, one), (2, other)):
+        values = {"primary_contact": nora, "invoice_contacts": [nora]}
+        company_services.edit(Company.objects.get(), values=values, seen=seen, by=ada)
+    stored = Company.objects.get()
+    assert (stored.primary_contact, list(stored.invoice_contacts.all())) == (other, [other])
+    assert events(company)[0].data["changes"] == {
+        "primary_contact": ["Nora Field", "Nora Field"],
+        "invoice_contacts": [["Nora Field"], ["Nora Field"]],
+    }
+
+
+def test_a_contact_replaced_in_bulk_by_a_person_of_the_same_name_is_a_change(
+    company, account, ada, namesakes
+):
+    for nora in namesakes:
+        values = {company.pk: {"primary_contact": nora, "bid_contacts": [nora]}}
+        assert bulk_services.edit_many(values, account=account, by=ada).done == 1
+    stored = Company.objects.get()
+    assert (stored.primary_contact, list(stored.bid_contacts.all())) == (nora, [nora])
 
 
 def test_a_contact_cannot_leave_the_company_by_leaving_its_people(company, ada, member_of):
