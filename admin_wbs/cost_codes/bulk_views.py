@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -93,7 +95,7 @@ def _send(request: ScopedRequest, code_list: CodeList, ids: list[int] | None) ->
     count = min(button.count, most) if ids is None else len(ids)
     # A stale page gets its error first, without a question.
     if seen == code_list.revision and must_ask(request, count):
-        return _ask_to_send(request, code_list, count)
+        return _ask_to_send(request, code_list, count, ids=ids or ())
     try:
         note = request.POST.get("note", "")
         result = send_to_erp.send(code_list, access=access, seen=seen, ids=ids, note=note)
@@ -112,7 +114,9 @@ def _send(request: ScopedRequest, code_list: CodeList, ids: list[int] | None) ->
     return redirect("erp:request", access.account.pk, result.request_id)
 
 
-def _ask_to_send(request: ScopedRequest, code_list: CodeList, count: int) -> HttpResponse:
+def _ask_to_send(
+    request: ScopedRequest, code_list: CodeList, count: int, *, ids: Iterable[int]
+) -> HttpResponse:
     return ask(
         request,
         f"Send {_counted(count)} to the ERP?",
@@ -122,7 +126,8 @@ def _ask_to_send(request: ScopedRequest, code_list: CodeList, count: int) -> Htt
         ],
         confirm="Send to ERP",
         back=_back(request, code_list),
-        keep=("action", "verb", "query", "list_seen", "note", "all", "ids"),
+        keep=("action", "verb", "query", "list_seen", "note"),
+        ids=ids,
     )
 
 
@@ -132,7 +137,8 @@ def _change(
     """Deactivate, reactivate, or (after asking) delete."""
     # Only deleting asks: the other two can be undone by each other.
     if action == "delete":
-        if "confirm" not in request.POST:
+        # Only the codes that the question has counted: "all" may match others by now.
+        if "confirm" not in request.POST or request.POST.get("all"):
             return _ask(request, code_list, ids)
         # Deleting cannot be undone, so the list must still be as the person saw it.
         if number(request.POST.get("list_seen", "")) != code_list.revision:
@@ -151,10 +157,6 @@ def _change(
 
 
 def _ask(request: ScopedRequest, code_list: CodeList, ids: list[int]) -> HttpResponse:
-    posted = request.POST
-    # Not the ids of all that match, which may be thousands: the query finds them again, and
-    # nothing is deleted if the list was changed since (``list_seen``).
-    chosen = [("all", "1")] if posted.get("all") else [("ids", str(pk)) for pk in ids]
     context = {
         "question": f"Delete {_counted(len(ids))}?",
         "what": [
@@ -167,9 +169,9 @@ def _ask(request: ScopedRequest, code_list: CodeList, ids: list[int]) -> HttpRes
         "cancel_href": _back(request, code_list),
         "hidden": [
             ("action", "delete"),
-            ("query", posted.get("query", "")),
+            ("query", request.POST.get("query", "")),
             ("list_seen", str(code_list.revision)),
-            *chosen,
+            *(("ids", str(pk)) for pk in ids),
         ],
     }
     return render(request, "parts/confirm.html", context)

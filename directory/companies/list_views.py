@@ -112,7 +112,8 @@ def _remove(request: ScopedRequest, ids: list[int], *, back: str) -> HttpRespons
     if project is None:
         messages.error(request, "Nothing was done: companies are removed from a project, there.")
         return redirect(back)
-    if request.POST.get("confirm"):
+    # Only the companies that the question has counted: "all" may match others by now.
+    if request.POST.get("confirm") and not request.POST.get("all"):
         count = company_services.remove_from_project(ids, project=project, by=request.user)
         messages.success(request, f"{_counted(count)} removed from {project}.")
         return redirect(back)
@@ -129,7 +130,7 @@ def _remove(request: ScopedRequest, ids: list[int], *, back: str) -> HttpRespons
         "hidden": [
             ("action", "remove"),
             ("query", request.POST.get("query", "")),
-            *([("all", "1")] if request.POST.get("all") else [("ids", pk) for pk in ids]),
+            *(("ids", pk) for pk in ids),
         ],
     }
     return render(request, "parts/confirm.html", context)

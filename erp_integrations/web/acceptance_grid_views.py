@@ -161,7 +161,8 @@ def _ask(request: ScopedRequest, kind: RecordType, rows: Sequence[Item]) -> Http
         what=notes,
         confirm="Export",
         back=back_to(request, kind),
-        keep=("everything", "query", "upto", "all", "ids"),
+        keep=("query",),
+        ids=[item.pk for item in rows],
     )
 
 

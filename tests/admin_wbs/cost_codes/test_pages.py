@@ -22,6 +22,7 @@ from tests.factories import (
     MembershipFactory,
     UserFactory,
 )
+from tests.forms import shown_in
 
 pytestmark = pytest.mark.django_db
 PART = {"HX-Request": "true"}
@@ -468,6 +469,24 @@ def test_deleting_asks_first_and_lists_what_stays(ada_client, code_list, made, u
     assert code_list.codes.count() == 4
 
 
+def test_all_that_are_deleted_are_those_that_the_question_has_counted(
+    ada_client, erp_list, url, ada
+):
+    tree(erp_list, ada, "01 General", "02 Site", "03 Concrete")
+    waiting = erp_list.codes.filter(full_code="03")
+    waiting.update(erp_state=State.READY)
+    every = {"action": "delete", "all": "1", "query": "erp=none"}
+    asked = ada_client.post(url("many", erp_list.pk), every)
+    assert "Delete 2 codes?" in text(asked)
+    # Retrieved meanwhile, which is no change of the list.
+    waiting.update(erp_state="")
+    form = next(form for form in shown_in(asked) if ("confirm", "1") in form.buttons)
+    fields = form.values | {"confirm": "1"}
+    assert "Delete 3 codes?" in text(ada_client.post(form.action, fields | {"all": "1"}))
+    ada_client.post(form.action, fields)
+    assert code_labels(erp_list) == ["03 Concrete"]
+
+
 def test_a_confirmed_delete_of_a_list_that_changed_since_deletes_nothing(
     ada_client, code_list, made, url
 ):
@@ -493,6 +512,9 @@ def test_more_than_fifty_are_sent_only_after_a_question_with_their_number(
     seen = {"list_seen": erp_list.revision}
     whole = (url("list_send", erp_list.pk), {"verb": "send", **seen})
     ticked = (url("many", erp_list.pk), {"action": "send", "ids": ids, **seen})
+    every = (ticked[0], {"action": "send", "all": "1", "query": "", **seen})
+    asked = shown_in(ada_client.post(*every))
+    assert [len(form.values["ids"]) for form in asked if "ids" in form.values] == [51]
     for address, fields in (whole, ticked):
         question = text(ada_client.post(address, fields))
         assert "Send 51 codes to the ERP?" in question

@@ -15,6 +15,7 @@ from erp_integrations.models import Item
 from erpbridge.access.levels import Level
 from erpbridge.access.models import ProjectMembership
 from tests.factories import CompanyFactory, TradeFactory
+from tests.forms import shown_in
 
 
 @pytest.fixture
@@ -308,6 +309,21 @@ def test_remove_from_project_asks_first(client_of, ada, three, project, project_
     response = bulk(client, project_list, **posted, confirm="1")
     assert ProjectCompany.objects.count() == 1
     assert Company.objects.count() == 3
+
+
+def test_all_that_are_removed_are_those_that_the_question_has_counted(
+    client_of, ada, three, account, project, project_list
+):
+    client, every = client_of(ada), {"action": "remove", "all": "1", "query": "q="}
+    asked = bulk(client, project_list, **every)
+    assert "Remove 3 companies from this project?" in asked.text
+    late = CompanyFactory.create(account=account)
+    project.project_companies.create(company=late)
+    assert "Remove 4 companies" in bulk(client, project_list, **every, confirm="1").text
+    form = next(form for form in shown_in(asked) if ("confirm", "1") in form.buttons)
+    fields = form.values | {"confirm": "1"}
+    assert "3 companies removed" in client.post(form.action, fields, follow=True).text
+    assert [row.company for row in ProjectCompany.objects.all()] == [late]
 
 
 def test_a_standard_user_cannot_remove(client_of, sam, three, project_list):

@@ -16,6 +16,7 @@ from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.accept.services import Decision
 from tests.admin_wbs import steps
 from tests.erp_integrations.steps import export, reasons
+from tests.forms import shown_in
 
 pytestmark = pytest.mark.django_db
 
@@ -243,6 +244,20 @@ def test_export_all_asks_first_and_says_how_many_lack_a_value(pats, items):
     client.post(address("export"), {**everything, "confirm": "1"})
     click = Request.objects.get(verb="accept")
     assert (click.done, len(click.refused)) == (1, 3)
+
+
+def test_export_all_exports_what_the_question_has_counted(pats, items):
+    client, address = pats
+    last = Item.objects.filter(pk=items[-1].pk)
+    last.update(state=State.RETRIEVED)
+    everything = {"everything": "1", "query": "", "upto": items[-1].pk}
+    asked = client.post(address("export"), everything)
+    assert "Export 3 cost codes?" in asked.content.decode()
+    last.update(state=State.READY)
+    form = next(form for form in shown_in(asked) if ("confirm", "1") in form.buttons)
+    client.post(form.action, form.values | {"confirm": "1"})
+    click = Request.objects.get(verb="accept")
+    assert click.done + len(click.refused) == 3
 
 
 def test_a_wrong_value_in_a_row_that_is_to_go_stops_the_export(pats, items):
