@@ -34,8 +34,8 @@ from tests.factories import (
 )
 from tests.outgoing import requests_without_erp
 
-# Callers of the REST API, and the rule that says what runs on SQLite too.
-pytest_plugins = ["tests.rest.fixtures", "tests.db.on_sqlite"]
+# Callers of the REST API, the rule for SQLite, and the list of skipped cases.
+pytest_plugins = ["tests.rest.fixtures", "tests.db.on_sqlite", "tests.adapters.skips"]
 
 # The same examples every time, so that a result depends on the change alone. `--hypothesis-seed=N`
 # with the profile "default" tries others. There is no deadline: speed depends on the machine.

@@ -269,7 +269,10 @@ def key_taken_error(claimed: Claim, entity: EntityManifest, record: Found | Ambi
     if attempts.filter(outcome__in=Attempt.UNKNOWN).exclude(pk=claimed.attempt.pk).exists():
         message = "The ERP holds it now; whether an earlier attempt created it is being checked."
         return ErpError(ErrorClass.DUPLICATE, Effect.UNCERTAIN, message, field=entity.key[0])
-    name = record.data.get("name", "") if isinstance(record, Found) else "more than one record"
+    name: object = "more than one record"
+    if isinstance(record, Found):
+        # A cost code has no name.
+        name = record.data.get("name") or record.data.get("description") or ""
     return ErpError(
         ErrorClass.DUPLICATE,
         Effect.NOT_APPLIED,

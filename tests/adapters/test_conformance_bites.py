@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import logging
+import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from erp_integrations.adapters import conformance
 from erp_integrations.adapters.base import (
     AdapterError,
     Effect,
@@ -20,7 +23,9 @@ from erp_integrations.adapters.base import (
     Wire,
 )
 from erp_integrations.adapters.conformance import AdapterConformance, CannotShow
+from erp_integrations.adapters.conformance.require import SECTIONS
 from erp_integrations.adapters.simulator import SimulatorAdapter
+from tests.adapters import skips
 from tests.adapters.test_conformance_simulator import PASSWORD, SimulatorHarness
 
 KIT = AdapterConformance()
@@ -167,3 +172,37 @@ def test_a_hook_that_is_forgotten_fails_and_is_not_skipped(tmp_path: Path):
 def test_what_cannot_be_shown_says_why(tmp_path: Path):
     with pytest.raises(CannotShow, match="unique by a constraint"):
         KIT.test_a_key_that_two_records_have_is_ambiguous(SimulatorHarness(tmp_path))
+
+
+def test_every_case_fails_with_a_sentence():
+    modules = sorted(Path(conformance.__file__).parent.glob("*.py"))
+    bare = [
+        f"{path.name}, line {node.lineno}"
+        for path in modules
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Assert)
+    ]
+    assert bare == []
+
+
+def test_sections_are_those_of_the_guide():
+    guide = Path("docs/write-an-adapter.md").read_text()
+    headings = re.findall(r"^## (\d+)\. (.+)$", guide, re.M)
+    assert {int(number): title for number, title in headings} == SECTIONS
+
+
+@pytest.mark.parametrize(
+    "reason, sentence",
+    [
+        ("A file has no login.", ""),
+        ("It rains.", "is skipped, but not in not_shown.txt with this reason: It rains."),
+        (None, "is in not_shown.txt, but it passes. Remove it there."),
+    ],
+)
+def test_a_skip_that_is_not_listed_is_noticed(reason: str | None, sentence: str):
+    allowed = skips.read(
+        skips.written({"test_erp.py::TestErp::test_login": "A file has no login."})
+    )
+    text = skips.objection("test_erp.py::TestErp::test_login", reason, allowed)
+    assert text.removeprefix("test_erp.py::TestErp::test_login ") == sentence
+    assert skips.objection("test_erp.py::TestErp::test_name", None, allowed) == ""

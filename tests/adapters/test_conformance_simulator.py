@@ -99,14 +99,20 @@ class SimulatorHarness(Harness):
     def refusing_login(self):
         return self.fault("login")
 
-    def throttling(self):
-        return self.fault("throttle")
+    @contextmanager
+    def throttling(self) -> Iterator[float | None]:
+        with self.fault("throttle"):
+            yield 2.0
 
     def answering_garbage(self):
         return self.fault("garbage")
 
     def failing_at_questions(self):
         cannot("The ledger is a file of this machine: no server stands between.")
+
+    def failing_at_writes(self):
+        """The ledger's unreadable answer is that of a server: 502 Bad Gateway."""
+        return self.fault("garbage")
 
     def applying_late(self):
         return self.fault("late")
@@ -175,6 +181,9 @@ class PolledHarness(SimulatorHarness):
     def throttling(self):
         cannot("It asks when it wants to, and takes as much as it wants to.")
 
+    def failing_at_writes(self):
+        cannot("It asks us: no command is written to a server.")
+
     def being_slow(self):
         cannot("It asks us; we do not wait for it.")
 
@@ -208,6 +217,9 @@ class FileHarness(SimulatorHarness):
         cannot("Nobody signs in: a person carries the file.")
 
     def throttling(self):
+        cannot("A person carries the file.")
+
+    def failing_at_writes(self):
         cannot("A person carries the file.")
 
     def being_slow(self):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -62,4 +63,6 @@ def test_the_installed_adapter_passes_the_kit_and_says_what_it_could_not_show(in
     said = run(sys.executable, "-m", "pytest", "-q", *plugins, at=tests, path=installed)
     assert "could not be shown" in said
     assert "A file has no login." in said
+    (count,) = re.findall(r"^(\d+) cases could not be shown\.$", said, re.M)
+    assert f"{count} skipped" in said
     assert "failed" not in said

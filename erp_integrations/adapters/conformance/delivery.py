@@ -20,6 +20,7 @@ from erp_integrations.adapters.base import (
     LookUp,
     Outcome,
 )
+from erp_integrations.adapters.conformance.require import failure, require
 
 if TYPE_CHECKING:
     from erp_integrations.adapters.conformance.harness import Harness
@@ -35,7 +36,10 @@ REFUSED = {403: ErrorClass.FORBIDDEN, 429: ErrorClass.THROTTLED}
 def deliver(harness: Harness, commands: Sequence[Command]) -> list[Outcome]:
     """Deliver commands; returns one final outcome each, in order."""
     ways = {Delivery.POLLED: _by_agent, Delivery.FILE: _by_file}
-    return ways.get(harness.manifest.delivery, _by_call)(harness, commands)
+    outcomes = ways.get(harness.manifest.delivery, _by_call)(harness, commands)
+    for command, outcome in zip(commands, outcomes, strict=True):
+        require_texts(outcome, f"The outcome of {command.key}")
+    return outcomes
 
 
 def look(harness: Harness, key: str) -> Found | Ambiguous | None:
@@ -52,17 +56,34 @@ def look(harness: Harness, key: str) -> Found | Ambiguous | None:
     return desk.seen["look"]
 
 
+def require_texts(answer: Outcome | Found, what: str) -> None:
+    """Require that ERP ID, code and version are texts: they are stored and compared as such."""
+    for name in ("erp_id", "erp_code", "erp_version"):
+        value = getattr(answer, name)
+        require(isinstance(value, str), f"{what} has {name}={value!r}; it must be a str.", 2)
+
+
 def _by_call(harness: Harness, commands: Sequence[Command]) -> list[Outcome]:
     outcomes = list(harness.adapter().submit(commands))
+    _require_one_each(len(outcomes), len(commands), "submit")
     for _ in range(MOST_POLLS):
         pending = [index for index, outcome in enumerate(outcomes) if outcome.handle]
         if not pending:
             return outcomes
         harness.settle()
         answers = harness.adapter().poll([outcomes[index].handle for index in pending])
+        _require_one_each(len(answers), len(pending), "poll")
         for index, answer in zip(pending, answers, strict=True):
             outcomes[index] = answer
-    raise AssertionError(f"After {MOST_POLLS} polls the ERP still had not processed it.")
+    raise failure(f"After {MOST_POLLS} polls the ERP still has not processed a command.", 4)
+
+
+def _require_one_each(outcomes: int, asked: int, call: str) -> None:
+    require(
+        outcomes == asked,
+        f"{call}() must return one outcome each, in order; it returned {outcomes} for {asked}.",
+        2,
+    )
 
 
 def _by_agent(harness: Harness, commands: Sequence[Command]) -> list[Outcome]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import NoReturn
 
 from erp_integrations.adapters.base import (
@@ -26,7 +27,7 @@ Row = Mapping[str, object]
 
 
 class CannotShow(Exception):
-    """The ERP or its harness cannot do what a case needs; listed at the end of the run."""
+    """The ERP or its harness cannot do what a case needs: the case is skipped with the reason."""
 
 
 def cannot(reason: str) -> NoReturn:
@@ -53,6 +54,14 @@ class Harness(ABC):
     erp_keeps_keys_unique = True
     # The most records with which a full batch is tried; lower it for an ERP that is slow.
     full_batch = 50
+    # Records on one page of ``pull``; one more is created, to see that the next page is read too.
+    page_size = 100
+    # Payload values in place of the kit's own, where the ERP does not take those.
+    samples: Mapping[str, object] = MappingProxyType({})
+    # An ERP ID in the form of the ERP's own that no record has.
+    missing_id = "999999999"
+    # Why the ERP has no limit for the length of the text field; empty if it has one.
+    no_limit = ""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -107,8 +116,12 @@ class Harness(ABC):
         """The ERP refuses the credentials."""
         self._missing("refusing_login")
 
-    def throttling(self) -> AbstractContextManager[None]:
-        """The ERP refuses commands with its rate limit."""
+    def throttling(self) -> AbstractContextManager[float | None]:
+        """The ERP refuses commands with its rate limit.
+
+        The context gives the seconds that the ERP asks to wait, as its ``Retry-After`` does; None
+        if the ERP does not say.
+        """
         self._missing("throttling")
 
     def answering_garbage(self) -> AbstractContextManager[None]:
@@ -118,6 +131,10 @@ class Harness(ABC):
     def failing_at_questions(self) -> AbstractContextManager[None]:
         """The ERP answers all reading calls with an error such as HTTP status 500."""
         self._missing("failing_at_questions")
+
+    def failing_at_writes(self) -> AbstractContextManager[None]:
+        """The ERP answers writes with an error such as HTTP status 500, applied or not."""
+        self._missing("failing_at_writes")
 
     def being_slow(self) -> AbstractContextManager[None]:
         """The ERP answers after the adapter's timeout. Shorten that timeout for tests."""

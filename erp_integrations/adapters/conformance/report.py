@@ -1,4 +1,4 @@
-"""Pytest plugin that lists, at the end of a run, the cases that a harness cannot show."""
+"""Pytest plugin that skips the cases that a harness cannot show, and lists them at the end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LABEL = "conformance: could not be shown"
 
 
 class NotShown:
-    """Lists every case that raised :class:`CannotShow`, with the reason. Such a case passes."""
+    """Skips every case that raises :class:`CannotShow`, and lists them with the reason."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -23,13 +23,13 @@ class NotShown:
             return (yield)
         except CannotShow as reason:
             item.user_properties.append((LABEL, str(reason)))
+            pytest.skip(str(reason))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Print the list, independent of pytest's reporting options."""
-        reports = terminalreporter.stats.get("passed", [])
+        """Print the list and a count, independent of pytest's reporting options."""
         cases = [
             (report.nodeid, reason)
-            for report in reports
+            for report in terminalreporter.stats.get("skipped", [])
             for label, reason in report.user_properties
             if label == LABEL
         ]
@@ -37,6 +37,8 @@ class NotShown:
             terminalreporter.section(LABEL)
             for case, reason in cases:
                 terminalreporter.line(f"{case}: {reason}")
+            noun = "case" if len(cases) == 1 else "cases"
+            terminalreporter.line(f"{len(cases)} {noun} could not be shown.")
 
 
 def watch(config: pytest.Config) -> None:

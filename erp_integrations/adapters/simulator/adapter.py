@@ -50,6 +50,7 @@ from erp_integrations.adapters.simulator.ledger import (
 )
 from erp_integrations.adapters.simulator.manifest import GL_ACCOUNT, MANIFEST, PASSWORD, manifest_of
 from erp_integrations.adapters.simulator.messages import (
+    OWN_WORDS,
     SOURCES,
     applied,
     found_record,
@@ -145,7 +146,10 @@ class SimulatorAdapter(Adapter):
         """The message that :meth:`submit` sends to the ledger."""
         message = message_of(command)
         values = message[command.entity]
-        fields = tuple(WireField(name, value, SOURCES[name]) for name, value in values.items())
+        fields = tuple(
+            WireField(name, value, "" if name == OWN_WORDS else SOURCES[name])
+            for name, value in values.items()
+        )
         return Wire(fields, written(message))
 
     def find(self, entity: str, key: str) -> Found | None:

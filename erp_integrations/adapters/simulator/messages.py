@@ -36,9 +36,10 @@ from erp_integrations.adapters.tax_ids import employer_number
 
 # Column of the ledger -> payload or acceptance field.
 SOURCES = {field.erp_name: field.name for field in (*FIELDS, *CODE_FIELDS)} | {
-    name: name
-    for name in ("kind", "parent", VENDOR_TYPE, VENDOR_ID, INCOME_ACCOUNT, EXPENSE_ACCOUNT)
+    name: name for name in ("parent", VENDOR_TYPE, VENDOR_ID, INCOME_ACCOUNT, EXPENSE_ACCOUNT)
 }
+# Column whose values are words of the ledger's own, not those of the payload field.
+OWN_WORDS = "kind"
 CODE_ACCEPTED = (INCOME_ACCOUNT, EXPENSE_ACCOUNT)
 # Parent of a code whose parent's number is missing; the ledger refuses it.
 PARENT_UNKNOWN = "not yet known"
@@ -163,5 +164,5 @@ def found_record(entity: str, number: str, version: str, values: Mapping[str, st
     if entity == VENDOR:
         data["entity_type"] = "ein" if values["tax_id"] else ""
     else:
-        data |= {"name": values["name"], "is_group": values["kind"] == GROUP}
+        data["is_group"] = values["kind"] == GROUP
     return Found(number, values[TABLES[entity].key], version, data)

@@ -30,6 +30,7 @@ class Accounts(Records):
     """Analytic accounts under the connection's root account."""
 
     model = MODEL
+    own = frozenset({"name", "type", "root"})
     fields = (
         "code",
         "name",

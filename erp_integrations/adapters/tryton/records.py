@@ -90,6 +90,8 @@ class Records(ABC):
     fields: tuple[str, ...]
     # Relations whose rows hold values of the record: a change of such a row is one of the record.
     parts: tuple[str, ...] = ()
+    # Names of values that are Tryton's own: no payload or acceptance field.
+    own: frozenset[str] = frozenset()
 
     def __init__(self, rest: Rest, options: Options) -> None:
         self.rest = rest
@@ -117,7 +119,7 @@ class Records(ABC):
 
     @abstractmethod
     def data(self, row: Row) -> Values:
-        """Tryton's values, by the names of payload and acceptance fields."""
+        """Tryton's values, by the names of payload and acceptance fields, and :attr:`own`."""
 
     @abstractmethod
     def everything(self) -> list[object]:
@@ -138,7 +140,7 @@ class Records(ABC):
         """All values, and the message with names instead of the IDs of referenced records."""
         wanted = self.wanted(command)
         fields = tuple(
-            WireField(on_wire, wanted[name], name)
+            WireField(on_wire, wanted[name], "" if name in self.own else name)
             for name, on_wire in self.wire_names().items()
             if name in wanted
         )
@@ -182,7 +184,8 @@ class Records(ABC):
     def found_record(self, row: Row) -> Found:
         """A row of Tryton as a value of the adapter contract."""
         data = self.data(row)
-        return Found(str(row["id"]), text(row["code"]), version(data), data)
+        known = {name: value for name, value in data.items() if name not in self.own}
+        return Found(str(row["id"]), text(row["code"]), version(data), known)
 
     def page(self, cursor: str, since: str) -> Page:
         """A page of a hundred records in order of their IDs.

@@ -38,7 +38,6 @@ from erp_integrations.adapters.base import (
 
 from erpbridge_csv_ledger.ledger import Busy, Ledger, Row, Unreadable
 
-LIMITS = {"name": 40, "street": 40, "zip": 10}
 FIELDS = (
     Field(
         "name",
@@ -190,10 +189,12 @@ def _cells(command: Command) -> Row:
 
 def _carry_out(rows: list[Row], command: Command) -> Outcome:
     cells = _cells(command)
-    for column, most in LIMITS.items():
-        if len(cells[column]) > most:
-            message = f"{column} holds at most {most} characters."
-            return Outcome(error=_error(ErrorClass.INVALID, message, column))
+    entity = MANIFEST.entities[command.entity]
+    for field in FIELDS:
+        most = entity.max_length(field.name)
+        if most is not None and len(cells[field.erp_name]) > most:
+            message = f"{field.erp_name} holds at most {most} characters."
+            return Outcome(error=_error(ErrorClass.INVALID, message, field.name))
     if command.operation is Operation.UPDATE:
         return _update(rows, command, cells)
     if any(row["code"] == cells["code"] for row in rows):

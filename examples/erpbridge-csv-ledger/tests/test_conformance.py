@@ -86,6 +86,9 @@ class CsvHarness(Harness):
     def failing_at_questions(self):
         cannot("No server stands between: a file that cannot be read is garbage.")
 
+    def failing_at_writes(self):
+        cannot("No server stands between that could fail.")
+
     def applying_late(self):
         cannot("The file is replaced before submit() returns, or not at all.")
 

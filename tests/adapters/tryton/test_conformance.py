@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ from tests.tryton_proxy import Faults, proxy, response
 
 # One database for all cases: each has keys of its own, and reads only what is new since it began.
 CASES = count(1)
+SERVER_ERROR = response("500 Internal Server Error", b"<html>Internal Server Error</html>")
 PARTIES = """
 SELECT party.*, party.id AS erp_id, party.code AS key,
   (SELECT json_group_array(json_array(id, active, street_unstructured, city, postal_code))
@@ -150,9 +151,11 @@ class TrytonHarness(Harness):
         yield
         self.tryton.erp.change(query, "validated", self.tryton.erp.facts["key"])
 
-    def throttling(self):
+    @contextmanager
+    def throttling(self) -> Iterator[float | None]:
         answer = response("429 Too Many Requests\r\nRetry-After: 7", b"<html>Slow down</html>")
-        return self.fault("answer", with_answer=answer, writes_only=False)
+        with self.fault("answer", with_answer=answer, writes_only=False):
+            yield 7.0
 
     def answering_garbage(self):
         """A page that repeats the request, as debugging proxies do."""
@@ -161,8 +164,10 @@ class TrytonHarness(Harness):
 
     def failing_at_questions(self):
         """Every call fails, since a write starts with a read."""
-        answer = response("500 Internal Server Error", b"<html>Internal Server Error</html>")
-        return self.fault("answer", with_answer=answer, writes_only=False)
+        return self.fault("answer", with_answer=SERVER_ERROR, writes_only=False)
+
+    def failing_at_writes(self):
+        return self.fault("answer", with_answer=SERVER_ERROR)
 
     @contextmanager
     def being_slow(self) -> Iterator[None]:
@@ -230,7 +235,8 @@ class CostCodeHarness(TrytonHarness):
 
     def command(self, number: int = 1, /, **payload: Any) -> Command:
         code = str(payload.get("full_code") or self.key(number))
-        return cost_code(code, str(payload.get("description", f"Work {number}")))
+        command = cost_code(code, f"Work {number}")
+        return replace(command, payload={**command.payload, **payload})
 
     def plant(self, command: Command, **payload: Any) -> None:
         facts = self.tryton.erp.facts

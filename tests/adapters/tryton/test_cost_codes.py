@@ -158,3 +158,11 @@ def test_without_the_root_no_code_is_sent(make):
     assert "NOPE" in error.message
     with pytest.raises(AdapterError, match="NOPE"):
         adapter.find("cost_code", "12-1")
+
+
+def test_a_code_that_was_never_written_again_is_told_by_a_pull_of_changes(adapter):
+    done(adapter, cost_code("70", "Created only"))
+    point = adapter.pull("cost_code").point
+    new = done(adapter, cost_code("71", "Created later"))
+    told = [record.erp_id for record in adapter.pull("cost_code", since=point).records]
+    assert new.erp_id in told
