@@ -42,6 +42,11 @@ def unavailable(allowed: Sequence[str]) -> dict[str, str]:
     return {key: why for key, why in _survey(allowed).items() if isinstance(why, str)}
 
 
+def known() -> list[str]:
+    """The keys that installed packages provide, allowed or not, sorted. Nothing is loaded."""
+    return sorted({entry.name for entry in entry_points(group=GROUP)})
+
+
 def _survey(allowed: Sequence[str]) -> dict[str, type[Adapter] | str]:
     """Key -> adapter class, or the reason why it cannot be used."""
     results: dict[str, type[Adapter] | str] = {}

@@ -34,12 +34,20 @@ def adapter_classes() -> dict[str, type[Adapter]]:
 
 
 def check_adapters(**_kwargs: object) -> list[checks.CheckMessage]:
-    """Django check: adapters that the operator allows and that cannot be used."""
+    """Django check: names of no adapter in ERPBRIDGE_ADAPTERS, and adapters that do not work."""
+    known = registry.known()
     return [
         checks.Warning(
             f"The adapter “{key}” cannot be used. {why}",
-            hint="Install the package that provides it, or remove it from ERPBRIDGE_ADAPTERS.",
+            hint="Correct the package that provides it, or remove it from ERPBRIDGE_ADAPTERS.",
             id="erp_integrations.W001",
+        )
+        if key in known
+        else checks.Error(
+            f"ERPBRIDGE_ADAPTERS names “{key}”, and no installed package provides that adapter.",
+            hint=f"Installed are: {', '.join(known)}. Correct the name, install the package that "
+            "provides it beside erpbridge, or remove the name.",
+            id="erp_integrations.E001",
         )
         for key, why in registry.unavailable(settings.ERPBRIDGE_ADAPTERS).items()
     ]
