@@ -68,7 +68,10 @@ class Delivery(StrEnum):
 
 
 class Owner(StrEnum):
-    """Where records of a type are maintained: in the ERP, in erpbridge, or in either."""
+    """Where records of a type are maintained: in the ERP, in erpbridge, or in either.
+
+    Of records that the ERP owns nothing is sent. The other two are the same to erpbridge today.
+    """
 
     ERP = "erp"
     BRIDGE = "bridge"
@@ -127,7 +130,11 @@ class RuleKind(StrEnum):
 
 
 class Phase(StrEnum):
-    """From when on a rule applies: when the record is saved, or only when it is exported."""
+    """From when on a rule is meant to apply: when the record is saved, or only when it is exported.
+
+    Today erpbridge saves records whatever the rules say, and checks all rules alike when a record
+    is sent and when it is accepted.
+    """
 
     SAVE = "save"
     EXPORT = "export"

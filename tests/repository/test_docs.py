@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from erp_integrations.adapters import base
 from erp_integrations.models.states import State
 from erp_integrations.workflow.transitions import MOVES
 
@@ -19,6 +20,20 @@ def test_the_page_of_the_architecture_is_what_the_code_says():
 
 def test_the_page_of_states_is_what_the_code_says():
     call_command("draw_states", "--check")
+
+
+def test_the_page_of_the_adapter_contract_is_what_the_code_says():
+    call_command("draw_contract", "--check")
+    page = (ROOT / "docs" / "adapter-contract.md").read_text(encoding="utf-8")
+    classes = [name for name, value in vars(base).items() if is_of_the_contract(value)]
+    assert len(classes) > 30
+    assert [name for name in classes if f"\n### `{name}`\n" not in page] == ["Adapter"]
+    methods = base.CALLS_ERP | base.PURE
+    assert [name for name in methods if f"\n### `{name}`\n" not in page] == []
+
+
+def is_of_the_contract(value: object) -> bool:
+    return isinstance(value, type) and value.__module__ == base.__name__
 
 
 def test_a_stale_page_of_states_is_noticed(settings, tmp_path):
