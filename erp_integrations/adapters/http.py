@@ -11,6 +11,8 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,13 +20,40 @@ from erp_integrations.adapters.base import AdapterError, Effect, ErpError, Error
 from erpbridge.outgoing import client
 from erpbridge.outgoing.hosts import Allowed, address_problem
 
-__all__ = ["Answer", "HttpClient", "Redaction", "address_problem"]
+__all__ = [
+    "AWAY",
+    "REFUSALS",
+    "Answer",
+    "HttpClient",
+    "Redaction",
+    "address_problem",
+    "status_error",
+]
 
 MOST_REASON = 300
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 # Servers may repeat a header of the request in an error message.
 CREDENTIALS = re.compile(r"(?i)\b(bearer|basic|session)\s+[\w.~+/=-]{6,}")
 HIDDEN = "[hidden]"
+# Status codes with which a server says that it did not carry out the request -> the class.
+REFUSALS: Mapping[int, ErrorClass] = {
+    HTTPStatus.BAD_REQUEST: ErrorClass.INVALID,
+    HTTPStatus.UNAUTHORIZED: ErrorClass.AUTH_EXPIRED,
+    HTTPStatus.FORBIDDEN: ErrorClass.FORBIDDEN,
+    HTTPStatus.NOT_FOUND: ErrorClass.MISSING_REF,
+    HTTPStatus.METHOD_NOT_ALLOWED: ErrorClass.UNSUPPORTED,
+    HTTPStatus.CONFLICT: ErrorClass.CONFLICT,
+    HTTPStatus.GONE: ErrorClass.MISSING_REF,
+    HTTPStatus.PRECONDITION_FAILED: ErrorClass.CONFLICT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ErrorClass.INVALID,
+    HTTPStatus.UNPROCESSABLE_ENTITY: ErrorClass.INVALID,
+    HTTPStatus.LOCKED: ErrorClass.CONFLICT,
+    HTTPStatus.TOO_MANY_REQUESTS: ErrorClass.THROTTLED,
+}
+# Status codes of a proxy in front of a server that is down. It may have been reached all the same.
+AWAY = frozenset(
+    {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+)
 ALLOWING = (
     "Correct the address of the connection, or have the operator allow this host in "
     "ERPBRIDGE_ALLOWED_PRIVATE_HOSTS."
@@ -64,6 +93,21 @@ class Answer:
         return Effect.NOT_APPLIED if self.safe else Effect.UNCERTAIN
 
     @property
+    def retry_after(self) -> float | None:
+        """Seconds of the header Retry-After; None if there is none, or no time to wait."""
+        wait = self.headers.get("Retry-After", "").strip()
+        if re.fullmatch(r"[0-9]{1,6}", wait):
+            return float(wait) or None
+        try:
+            # A time is compared with the server's own clock.
+            until = parsedate_to_datetime(wait) - parsedate_to_datetime(
+                self.headers.get("Date", "")
+            )
+        except (TypeError, ValueError):
+            return None
+        return max(until.total_seconds(), 0.0) or None
+
+    @property
     def form(self) -> str:
         """Size and type of the body, for messages.
 
@@ -85,6 +129,32 @@ class Answer:
         except ValueError as error:
             message = f"The answer (status {self.status}) is not JSON but {self.form}."
             raise AdapterError(ErpError(ErrorClass.BUG, self.unclear, message)) from error
+
+
+def status_error(answer: Answer, message: str = "", *, field: str = "") -> ErpError:
+    """The error of a response that is not 2xx, as its status alone tells it.
+
+    Where the ERP says more in its body, correct the class with :func:`dataclasses.replace`. See
+    docs/write-an-adapter.md, "Over HTTP".
+
+    :param message: what the ERP says; default: the status, and size and type of the body.
+    """
+    status = answer.status
+    effect = answer.unclear
+    if status in REFUSALS:
+        cls, effect = REFUSALS[status], Effect.NOT_APPLIED
+    elif status in AWAY or (answer.safe and 500 <= status < 600):
+        cls = ErrorClass.TRANSIENT
+    else:
+        cls = ErrorClass.BUG
+    return ErpError(
+        cls,
+        effect,
+        answer.redact(message) or f"The ERP answered with status {status} ({answer.form}).",
+        field=field,
+        erp_code=str(status),
+        retry_after=answer.retry_after,
+    )
 
 
 class HttpClient:

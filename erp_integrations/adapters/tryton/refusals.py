@@ -11,7 +11,7 @@ import re
 from http import HTTPStatus
 
 from erp_integrations.adapters.base import AdapterError, Effect, ErpError, ErrorClass
-from erp_integrations.adapters.http import Answer
+from erp_integrations.adapters.http import AWAY, Answer
 
 BY_STATUS = {
     HTTPStatus.UNAUTHORIZED: ErrorClass.AUTH_EXPIRED,
@@ -21,9 +21,6 @@ BY_STATUS = {
     HTTPStatus.LOCKED: ErrorClass.CONFLICT,
     HTTPStatus.TOO_MANY_REQUESTS: ErrorClass.THROTTLED,
 }
-AWAY = frozenset(
-    {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
-)
 # The first match decides, so the more specific messages come first.
 BY_MESSAGE = (
     (re.compile(r"code on party must be unique", re.I), ErrorClass.DUPLICATE, "vendor_id"),
@@ -61,9 +58,8 @@ def refusal(answer: Answer) -> ErpError:
     if status is HTTPStatus.BAD_REQUEST:
         return _bad_request(answer)
     if status is HTTPStatus.TOO_MANY_REQUESTS:
-        wait = answer.headers.get("Retry-After", "")
-        seconds = float(wait) if re.fullmatch(r"[0-9]{1,6}", wait) else None
-        return error(BY_STATUS[status], "Tryton asks to slow down.", retry_after=seconds, code=429)
+        message = "Tryton asks to slow down."
+        return error(BY_STATUS[status], message, retry_after=answer.retry_after, code=429)
     if status in BY_STATUS:
         message = KEY_REFUSED if status is HTTPStatus.UNAUTHORIZED else _status_message(answer)
         return error(BY_STATUS[status], message, code=status)
