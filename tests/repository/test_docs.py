@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from erp_integrations.adapters import base
+from erp_integrations.adapters.payloads import PAYLOADS
 from erp_integrations.models.states import State
 from erp_integrations.workflow.transitions import MOVES
 
@@ -30,6 +31,14 @@ def test_the_page_of_the_adapter_contract_is_what_the_code_says():
     assert [name for name in classes if f"\n### `{name}`\n" not in page] == ["Adapter"]
     methods = base.CALLS_ERP | base.PURE
     assert [name for name in methods if f"\n### `{name}`\n" not in page] == []
+
+
+def test_the_page_of_the_payload_fields_is_what_the_code_says():
+    call_command("draw_payloads", "--check")
+    page = (ROOT / "docs" / "payloads.md").read_text(encoding="utf-8")
+    names = [field.name for fields in PAYLOADS.values() for field in fields]
+    assert names
+    assert [name for name in names if f"\n| `{name}` |" not in page] == []
 
 
 def is_of_the_contract(value: object) -> bool:
