@@ -185,10 +185,12 @@ def test_every_case_fails_with_a_sentence():
     assert bare == []
 
 
-def test_sections_are_those_of_the_guide():
+def test_sections_that_failures_name_are_those_of_the_guide():
     guide = Path("docs/write-an-adapter.md").read_text()
     headings = re.findall(r"^## (\d+)\. (.+)$", guide, re.M)
-    assert {int(number): title for number, title in headings} == SECTIONS
+    titles = {int(number): title for number, title in headings}
+    # The last ones need no case.
+    assert {number: titles[number] for number in SECTIONS} == SECTIONS
 
 
 @pytest.mark.parametrize(
