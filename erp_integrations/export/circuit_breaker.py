@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.db.models import F
 
@@ -25,6 +26,15 @@ def is_resting(connection: Connection) -> bool:
     """Whether the ERP must not be called now: paused by a user, or the breaker is open."""
     rows = Connection.objects.filter(pk=connection.pk, paused_at=None)
     return not rows.exclude(breaker_until__gt=Reading()).exists()
+
+
+def rests(connection: Connection, now: datetime | None) -> bool:
+    """Like :func:`is_resting`, for a row that the caller has locked and the current reading."""
+    if connection.paused_at is not None:
+        return True
+    until = connection.breaker_until
+    # Without a clock nothing that waits is due.
+    return until is not None and (now is None or until > now)
 
 
 def record_results(connection: Connection, errors: Sequence[ErpError | None]) -> None:

@@ -60,7 +60,7 @@ def claim(
         if locked.config != connection.config:
             # The settings were changed: the caller's adapter may call a different ERP by now.
             return []
-        if circuit_breaker.is_resting(locked):
+        if circuit_breaker.rests(locked, locked.now):
             return []
         chosen, links = _chosen(locked, manifest, most, entity)
         if not chosen:
@@ -78,6 +78,10 @@ def claim(
                 "call": uuid4(),
             },
         )
+        for item in items:
+            # As the UPDATE has counted: the rows are locked.
+            item.fence += 1
+            item.attempts += 1
         use_slots(locked, manifest, len(items))
         return _write_ahead(locked, items, links)
 
@@ -138,13 +142,10 @@ def _due(connection: Connection, entity: str) -> ItemQuerySet:
 def _write_ahead(
     connection: LockedConnection, items: Sequence[Item], links: Mapping[int, Link]
 ) -> list[Claim]:
-    # Read again, because the new fences were set by the UPDATE.
-    rows = Item.objects.filter(pk__in=[item.pk for item in items]).select_related("request")
-    by_id = {item.pk: item for item in rows}
     attempts = Attempt.objects.bulk_create(
         Attempt(
-            item=by_id[item.pk],
-            fence=by_id[item.pk].fence,
+            item=item,
+            fence=item.fence,
             worker=worker_name(),
             opened_reading=connection.now,
         )

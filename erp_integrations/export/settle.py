@@ -66,7 +66,7 @@ def settle(connection: Connection, manifest: Manifest, answers: Sequence[Answer]
     with transaction.atomic():
         # The circuit breaker is stored on the connection, which is locked before its items
         # (docs/locks.md).
-        Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+        locked = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         # An answer that moves no item is either late or an applied one whose ERP ID is taken.
         moved = _sync(connection, answers) | _hand_over(answers)
         failures = [
@@ -76,7 +76,9 @@ def settle(connection: Connection, manifest: Manifest, answers: Sequence[Answer]
         ]
         moved |= _fail(manifest, failures)
         _close_attempts(answers, moved)
-        circuit_breaker.record_results(connection, [answer.outcome.error for answer in answers])
+        errors = [answer.outcome.error for answer in answers]
+        if any(errors) or locked.breaker_failures:
+            circuit_breaker.record_results(connection, errors)
     tracing.settled([answer.claim for answer in answers])
 
 
@@ -99,7 +101,7 @@ def _sync(connection: Connection, answers: Sequence[Answer]) -> set[int]:
         for claim, outcome in applied
     }
     items = _still_claimed(answer.claim for answer in applied)
-    return settle_synced(connection.pk, items, records)
+    return settle_synced(connection.pk, items, records, connection_locked=True)
 
 
 def _hand_over(answers: Sequence[Answer]) -> set[int]:

@@ -23,7 +23,7 @@ from erpbridge.access.models import User
 from erpbridge.audit.services import Note, note
 from erpbridge.db.batches import chunks
 from erpbridge.db.bulk_insert import insert
-from erpbridge.db.bulk_update import write_rows
+from erpbridge.db.bulk_update import in_lock_order, write_rows
 from erpbridge.db.busy import retried
 from erpbridge.json_values import Json
 
@@ -136,11 +136,13 @@ def _mirror(items: Sequence[Item]) -> None:
     for item in items:
         records[item.entity, item.state].append(item.record_id)
     for (entity, state), ids in sorted(records.items()):
-        # An UPDATE locks rows in any order, so they are locked by id before.
-        lock_records(entity, ids)
-        model = record_type(entity).model
-        for chunk in chunks(sorted(ids)):
-            model._base_manager.filter(pk__in=chunk).update(erp_state=state)
+        rows = record_type(entity).model._base_manager.all()
+        batches = list(chunks(sorted(ids)))
+        # Each UPDATE locks its rows by id; before several of them, all are locked.
+        if len(batches) > 1:
+            lock_records(entity, ids)
+        for batch in batches:
+            in_lock_order(rows, batch).update(erp_state=state)
 
 
 def part(items: ItemQuerySet) -> None:

@@ -34,8 +34,6 @@ def write_rows(
         return
     model = type(rows[0])
     rows = sorted(rows, key=lambda row: row.pk)
-    if not already_locked:
-        lock_rows(model._base_manager.all(), [row.pk for row in rows])
     columns = with_folded(model, columns)
     plain = [
         name
@@ -43,16 +41,38 @@ def write_rows(
         if not any(hasattr(getattr(row, name), "resolve_expression") for row in rows)
     ]
     computed = [name for name in columns if name not in plain]
+    # One statement locks its rows itself; before several, all are locked in one order.
+    batches = list(chunks(rows, AT_ONCE))
+    if not already_locked and (computed or len(batches) > 1):
+        lock_rows(model._base_manager.all(), [row.pk for row in rows])
+        already_locked = True
     if computed:
         # Expressions cannot be sent as JSON values.
         model._base_manager.bulk_update(rows, computed, batch_size=100)
-    for batch in chunks(rows, AT_ONCE):
+    for batch in batches:
         values = dict(same)
         for name in plain:
             field: Any = model._meta.get_field(name)
             values[name] = OfRow({row.pk: getattr(row, field.attname) for row in batch}, field)
         if values:
-            model._base_manager.filter(pk__in=[row.pk for row in batch]).update(**values)
+            ids = [row.pk for row in batch]
+            stored = model._base_manager.all()
+            written = stored.filter(pk__in=ids) if already_locked else in_lock_order(stored, ids)
+            written.update(**values)
+
+
+def in_lock_order(rows: models.QuerySet[Row, Row], ids: Sequence[int]) -> models.QuerySet[Row, Row]:
+    """Rows for an UPDATE that locks them in the order of their ids.
+
+    Saves a statement against :func:`lock_rows`, which is needed if there are several updates.
+    """
+    chosen = rows.filter(pk__in=ids)
+    if len(ids) < 2 or not _can_lock():
+        return chosen
+    # Whatever the plan, the subquery is read from the lowest id on, and a row is changed only after
+    # its own id was read.
+    locked = chosen.order_by("pk").select_for_update(no_key=True)
+    return chosen.filter(pk__in=locked.values("pk"))
 
 
 def lock_rows(rows: models.QuerySet[models.Model], ids: Iterable[int]) -> None:
@@ -61,9 +81,12 @@ def lock_rows(rows: models.QuerySet[models.Model], ids: Iterable[int]) -> None:
     Does nothing for a single row, on a database without row locks, and outside a transaction.
     """
     ordered_ids = sorted(set(ids))
-    can_lock = connection.features.has_select_for_update and connection.in_atomic_block
-    if len(ordered_ids) < 2 or not can_lock:
+    if len(ordered_ids) < 2 or not _can_lock():
         return
     ordered = rows.order_by("pk").select_for_update(no_key=True)
     for chunk in chunks(ordered_ids, AT_ONCE):
         list(ordered.filter(pk__in=chunk).values_list("pk"))
+
+
+def _can_lock() -> bool:
+    return connection.features.has_select_for_update and connection.in_atomic_block

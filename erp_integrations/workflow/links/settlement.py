@@ -41,6 +41,7 @@ def settle_synced(
     why: str = "",
     as_sent: bool = True,
     columns: Mapping[str, object] | None = None,
+    connection_locked: bool = False,
 ) -> set[int]:
     """Settle items as synced, link their records, and release children that wait for them.
 
@@ -50,11 +51,13 @@ def settle_synced(
     :param erp_records: item id -> its record in the ERP.
     :param as_sent: whether the ERP has the payload of the items, or different values.
     :param columns: further columns with the same new value for all items.
+    :param connection_locked: the caller has locked the connection in this transaction.
     :returns: the ids of the settled items.
     """
     # Whoever links holds this lock, so no other record gets these ERP IDs before the move. One item
     # with a taken ID would violate ``one_record_per_erp_id`` and fail the settlement of all.
-    Connection.objects.select_for_update(no_key=True).get(pk=connection_id)
+    if not connection_locked:
+        Connection.objects.select_for_update(no_key=True).get(pk=connection_id)
     elsewhere = held_elsewhere(
         connection_id, {pk: erp_record.erp_id for pk, erp_record in erp_records.items()}
     )
