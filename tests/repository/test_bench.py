@@ -18,7 +18,7 @@ from tests.programs import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 # Benchmarks of one test.
-GROUP = 3
+GROUP = 5
 
 
 def bench(*arguments, **environment):

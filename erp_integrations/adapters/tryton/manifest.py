@@ -142,7 +142,7 @@ def manifest(config: Mapping[str, object]) -> Manifest:
         call_deadline=CALL_DEADLINE,
         settles_within=SETTLES_WITHIN,
         can_fetch=True,
-        # A Tryton on SQLite fails writes that overlap.
+        # A Tryton on SQLite answers 500 to writes that overlap.
         concurrency=1,
     )
 

@@ -76,6 +76,8 @@ def test_nothing_is_lost_or_doubled_by_a_worker_that_is_killed(connection, accep
         time.sleep(1)
         kill(first)
     assert not all_synced()
+    # What the first worker was about to send is looked up one by one.
+    steps.change_config(connection, latency_ms=10)
     steps.let_pass(100)
     with programs.celery_worker(db.settings_dict) as second:
         lease_recovery.tick(period=-1)

@@ -362,5 +362,19 @@ def test_items_are_locked_by_id_alone_without_what_they_name(make_item, ada):
         transitions.move("reject", Item.objects.all(), by=ada)
     assert [(lock.model, lock.order, lock.leaves_keys, lock.of) for lock in locked] == [
         ("Item", ("pk",), True, ("self",)),
-        ("Company", ("pk",), True, ()),
     ]
+
+
+@pytest.mark.shared
+def test_records_are_locked_by_id_in_the_update_itself(make_item, ada):
+    items = [make_item(State.READY), make_item(State.READY)]
+    with CaptureQueriesContext(database) as queries:
+        transitions.move("reject", Item.objects.all(), by=ada)
+    (update,) = [
+        query["sql"]
+        for query in queries
+        if query["sql"].startswith('UPDATE "directory_company" SET "erp_state"')
+    ]
+    records = ", ".join(str(item.record_id) for item in items)
+    assert update.count(f"({records})") == 2
+    assert update.endswith("ORDER BY 1 ASC FOR NO KEY UPDATE))")
