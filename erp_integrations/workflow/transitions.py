@@ -17,7 +17,6 @@ from django.db import transaction
 from erp_integrations.models import Item
 from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.models.record_types import record_type
-from erp_integrations.models.row_locks import lock_records
 from erp_integrations.models.states import ItemEvent, State
 from erpbridge.access.models import User
 from erpbridge.audit.services import Note, note
@@ -137,11 +136,7 @@ def _mirror(items: Sequence[Item]) -> None:
         records[item.entity, item.state].append(item.record_id)
     for (entity, state), ids in sorted(records.items()):
         rows = record_type(entity).model._base_manager.all()
-        batches = list(chunks(sorted(ids)))
-        # Each UPDATE locks its rows by id; before several of them, all are locked.
-        if len(batches) > 1:
-            lock_records(entity, ids)
-        for batch in batches:
+        for batch in chunks(sorted(ids)):
             in_lock_order(rows, batch).update(erp_state=state)
 
 

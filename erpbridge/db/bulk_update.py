@@ -41,22 +41,20 @@ def write_rows(
         if not any(hasattr(getattr(row, name), "resolve_expression") for row in rows)
     ]
     computed = [name for name in columns if name not in plain]
-    # One statement locks its rows itself; before several, all are locked in one order.
-    batches = list(chunks(rows, AT_ONCE))
-    if not already_locked and (computed or len(batches) > 1):
-        lock_rows(model._base_manager.all(), [row.pk for row in rows])
-        already_locked = True
+    stored = model._base_manager.all()
     if computed:
+        if not already_locked:
+            lock_rows(stored, [row.pk for row in rows])
+            already_locked = True
         # Expressions cannot be sent as JSON values.
         model._base_manager.bulk_update(rows, computed, batch_size=100)
-    for batch in batches:
+    for batch in chunks(rows, AT_ONCE):
         values = dict(same)
         for name in plain:
             field: Any = model._meta.get_field(name)
             values[name] = OfRow({row.pk: getattr(row, field.attname) for row in batch}, field)
         if values:
             ids = [row.pk for row in batch]
-            stored = model._base_manager.all()
             written = stored.filter(pk__in=ids) if already_locked else in_lock_order(stored, ids)
             written.update(**values)
 
@@ -64,7 +62,7 @@ def write_rows(
 def in_lock_order(rows: models.QuerySet[Row, Row], ids: Sequence[int]) -> models.QuerySet[Row, Row]:
     """Rows for an UPDATE that locks them in the order of their ids.
 
-    Saves a statement against :func:`lock_rows`, which is needed if there are several updates.
+    Several such updates, in the order of their ids, lock all of their rows in one order too.
     """
     chosen = rows.filter(pk__in=ids)
     if len(ids) < 2 or not _can_lock():
