@@ -24,12 +24,12 @@ THROTTLE_WAIT = 5.0
 
 def is_resting(connection: Connection) -> bool:
     """Whether the ERP must not be called now: paused by a user, or the breaker is open."""
-    rows = Connection.objects.filter(pk=connection.pk, paused_at=None)
-    return not rows.exclude(breaker_until__gt=Reading()).exists()
+    stored = Connection.objects.annotate(now=Reading()).filter(pk=connection.pk).first()
+    return stored is None or rests(stored, stored.now)
 
 
 def rests(connection: Connection, now: datetime | None) -> bool:
-    """Like :func:`is_resting`, for a row that the caller has locked and the current reading."""
+    """:func:`is_resting` for a row that was just read, and the reading at that time."""
     if connection.paused_at is not None:
         return True
     until = connection.breaker_until
