@@ -295,8 +295,9 @@ class Guarded(Adapter):
         try:
             page = self.adapter.pull(entity, cursor, since)
             records = tuple(_checked(record) for record in page.records)
-            deleted = tuple(plain(erp_id, LONGEST_ID) for erp_id in page.deleted)
-            return Page(records, page.cursor, plain(page.point), deleted)
+            for erp_id in page.deleted:
+                _require_kept(erp_id)
+            return Page(records, page.cursor, plain(page.point), tuple(page.deleted))
         except Exception as error:
             raise self._error("pull", error) from error
 
@@ -323,11 +324,15 @@ class Guarded(Adapter):
 
 def _checked(record: Found) -> Found:
     """:raises AdapterError: if its ids cannot be stored."""
-    ids = (record.erp_id, record.erp_code, record.erp_version)
+    _require_kept(record.erp_id, record.erp_code, record.erp_version)
+    return replace(record, data=plain_values(record.data))
+
+
+def _require_kept(*ids: object) -> None:
+    """:raises AdapterError: if the ids cannot be stored."""
     if not _can_be_kept(*ids):
         message = f"The ERP answered with an ID that cannot be stored: {plain(ids, 300)}"
         raise AdapterError(ErpError(ErrorClass.BUG, Effect.NOT_APPLIED, message))
-    return replace(record, data=plain_values(record.data))
 
 
 def _can_be_kept(erp_id: object, *others: object) -> bool:

@@ -22,7 +22,7 @@ from erpbridge.audit.services import changes
 from erpbridge.db.text import CONTROL, is_storable
 from erpbridge.outgoing.hosts import address_problem
 
-# Limits that users may set for a connection -> the default.
+# Limits that users may set for a connection; None: none besides the adapter's.
 LIMITS = ("rate_per_minute", "max_in_flight")
 NAME_TAKEN = "A connection with this name already exists. Choose another name."
 # Attributes of a manifest that decide how commands reach the ERP and how their outcome is found.

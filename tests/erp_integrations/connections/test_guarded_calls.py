@@ -324,6 +324,13 @@ def test_answer_with_ids_that_cannot_be_kept_is_no_answer(ids):
     assert refused.body == message[:300].encode()
 
 
+@pytest.mark.parametrize("erp_id", ["", 7, LONG, "A\x00"])
+def test_deleted_id_that_cannot_be_kept_is_no_answer(erp_id):
+    error = error_raised_by("pull", answering, Page((), deleted=("3", erp_id)))
+    assert (error.cls, error.effect) == (ErrorClass.BUG, Effect.NOT_APPLIED)
+    assert error.message.startswith(NOT_STORED)
+
+
 def test_ids_may_be_as_long_as_their_columns():
     most = "x" * 200
     assert answering("find", Found(most, most, most, {})) == Found(most, most, most, {})
