@@ -82,7 +82,8 @@ def _load(entry: EntryPoint) -> object:
         # Third-party code runs here: an exception of any kind must not break the settings page.
         why = f"{entry.value} could not be loaded: {type(error).__name__}: {error}"
         # Names that are gone since the version for which it was written end its import like this.
-        if isinstance(error, TypeError | ImportError | AttributeError):
+        names_gone = isinstance(error, TypeError | ImportError | AttributeError)
+        if names_gone and not isinstance(error, ModuleNotFoundError):
             steps = "; ".join(change for changes in CHANGES.values() for change in changes)
             why += f". If it was written for an earlier contract version, change: {steps}."
         raise AdapterUnavailable(entry.name, why) from error

@@ -109,6 +109,13 @@ def test_an_adapter_that_cannot_be_used_says_why(key: str, why: str):
 
 
 @pytest.mark.usefixtures("foreign_package")
+def test_a_missing_library_is_not_taken_for_an_older_contract():
+    with pytest.raises(AdapterUnavailable) as caught:
+        adapter_class("nomodule", ["nomodule"])
+    assert "earlier contract version" not in caught.value.why
+
+
+@pytest.mark.usefixtures("foreign_package")
 def test_two_packages_with_one_key_are_not_chosen_between():
     with pytest.raises(AdapterUnavailable, match="More than one installed package"):
         adapter_class("simulator", ["simulator"])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 
 from erp_integrations.adapters.base import (
     API_VERSION,
     MOST_IN_BATCH,
+    Batches,
     EntityManifest,
     Operation,
     Phase,
@@ -20,7 +22,7 @@ from erp_integrations.adapters.conformance.require import require
 from erp_integrations.adapters.conformance.steps import broken, declared_names, limits
 from erp_integrations.adapters.payloads import PAYLOADS, known_names, payload_names
 
-BATCH_NAMES = ("create", "update", "deactivate", "find")
+BATCH_NAMES = tuple(field.name for field in fields(Batches))
 # Seconds. A worker's lease on a record is a little longer than the deadline of a call.
 LEAST_DEADLINE, MOST_DEADLINE = 1, 300
 LENGTHS = frozenset(
