@@ -64,9 +64,7 @@ class PlainVendor(serializers.ModelSerializer[Company]):
 
     def get_business_register(self, row: Company) -> Any:
         """The number of the register."""
-        return register_of(
-            {name: getattr(row, name) for name in ("id", "entity_type", "entity_id")}
-        )
+        return register_of(row.entity_id, row.entity_type, row.pk)
 
     def get_origin_data(self, row: Company) -> str | None:
         """As text."""

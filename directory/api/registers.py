@@ -21,8 +21,7 @@ class BusinessRegister(VendorView):
     def current(self) -> JsonAnswer:
         """The entry as POST and PATCH return it; there is no GET."""
         vendor = self.record(self.kwargs["pk"])
-        row = {"id": vendor.pk, "entity_type": vendor.entity_type, "entity_id": vendor.entity_id}
-        return JsonAnswer(register_of(row))
+        return JsonAnswer(register_of(vendor.entity_id, vendor.entity_type, vendor.pk))
 
     @takes(dict(register.schema), wrapped="business_register", required=["type", "identifier"])
     @answers(Register, 201, tagged=True)
@@ -51,5 +50,4 @@ class BusinessRegister(VendorView):
         except ValidationError as error:
             raise Invalid({"business_register": list(error.messages)}) from None
         self.write({"business_register_attributes": attributes}, vendor.pk)
-        row = {"id": vendor.pk, "entity_type": kind, "entity_id": number}
-        return JsonAnswer(register_of(row), status)
+        return JsonAnswer(register_of(number, kind, vendor.pk), status)

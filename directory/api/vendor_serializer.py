@@ -6,16 +6,19 @@ See docs/design/procore-rest-resources.md, "Vendors".
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
 
+import orjson
 from django.db.models import Count, Model, QuerySet
+from django.db.models.fields.json import KT
 
 from directory.company_fields import countries
 from directory.models import CLASSIFICATIONS, Company, ProjectCompany
-from directory.models.querysets import CompanyQuerySet
-from erp_integrations import sendable
 from erpbridge.access.models import Membership
+from erpbridge.db.among import among
+from erpbridge.db.json_rows import Field, Found, JsonRows, Made, MadeIfSet, OrNull, Same, json_text
 from erpbridge.rest.pagination import Shape
 
 TEXTS = (
@@ -48,20 +51,6 @@ PLAIN = (
     "created_at",
     "updated_at",
 )
-COLUMNS = (
-    *TEXTS,
-    *PLAIN,
-    "entity_type",
-    "entity_id",
-    "origin_data",
-    "primary_contact_id",
-    "is_own_company",
-    "classifications",
-    "standard_cost_code_ids",
-    "parent_id",
-    "parent__name",
-    "contract_signer_id",
-)
 # Fields of Procore's responses that erpbridge does not have.
 ABSENT = {
     "attachments": (),
@@ -71,101 +60,153 @@ ABSENT = {
     "vendor_group": None,
 }
 ERP_FIELDS = ("origin_code", "origin_data", "origin_id", "synced_to_erp")
-Rows = dict[int, dict[str, object]]
-# What QuerySet.values() returns of a company.
-Row = Mapping[str, Any]
+CONTACT = ("user_id", "user__name", "user__email", "user__created_at")
+Rows = Mapping[int, Mapping[str, object]]
 
 
-def compact(pks: Sequence[int]) -> Mapping[int, Mapping[str, object]]:
-    """Id and name."""
-    return {row["id"]: row for row in _companies(pks).values("id", "name")}
+def _contact(user_id: int, name: str, email: str, created_at: datetime) -> dict[str, object]:
+    """A person as a contact; erpbridge does not store their phone numbers."""
+    # A name is stored whole. One of a single word is a last name.
+    first, _space, last = name.rpartition(" ")
+    return {
+        # Clients of the API know a person by the id of the login, not by that of the membership.
+        "id": user_id,
+        "first_name": first,
+        "last_name": last,
+        "business_phone": None,
+        "business_phone_extension": None,
+        "fax_number": None,
+        "mobile_phone": None,
+        "email_address": email,
+        "created_at": created_at,
+        # When a login was changed is not stored.
+        "updated_at": created_at,
+    }
 
 
-def ids_only(pks: Sequence[int]) -> Mapping[int, Mapping[str, object]]:
-    """The id only."""
-    return {row["id"]: row for row in _companies(pks).values("id")}
+def register_of(number: str, kind: str, pk: int) -> dict[str, object] | None:
+    """The business register entry of a vendor; None without a number."""
+    if not number:
+        return None
+    return {
+        "id": pk,
+        "type": kind or None,
+        "identifier": number,
+        # erpbridge does not ask the register whether the number is right.
+        "verified_at": None,
+        "verification_status": "unverified",
+    }
 
 
-def listed(pks: Sequence[int]) -> Rows:
-    """The fields for a list to choose from."""
-    columns = ("id", "name", "abbreviated_name", "is_active")
-    return {row["id"]: row for row in _companies(pks).values(*columns)}
+# The flags of a few thousand vendors have few combinations.
+@lru_cache(maxsize=1_000)
+def _bidding(classifications: str) -> orjson.Fragment:
+    """All flags, as JSON, of the stored list of those that are on."""
+    on = orjson.loads(classifications)
+    return orjson.Fragment(orjson.dumps({name: name in on for name in CLASSIFICATIONS}))
+
+
+def _codes(ids: str) -> list[dict[str, int]]:
+    return [{"id": pk} for pk in orjson.loads(ids)]
+
+
+def _parent(pk: int, name: str) -> dict[str, object]:
+    return {"id": pk, "name": name}
+
+
+def _contact_at(path: str) -> MadeIfSet:
+    return MadeIfSet(_contact, *(f"{path}__{column}" for column in CONTACT))
+
+
+NORMAL: dict[str, Field] = {
+    **{name: name for name in PLAIN},
+    **{name: OrNull(name) for name in TEXTS},
+    **{name: Same(value) for name, value in ABSENT.items()},
+    "business_register": MadeIfSet(register_of, "entity_id", "entity_type", "pk"),
+    "company": "name",
+    "contact_count": Found("people", default=0),
+    "origin_data": OrNull(KT("origin_data__text")),
+    "primary_contact": _contact_at("primary_contact"),
+    "synced_to_erp": Made(bool, "origin_id"),
+}
+MORE: dict[str, Field] = {
+    "bidding": Made(_bidding, json_text("classifications")),
+    "bidding_distribution": Found("bidders", default=()),
+    "children_count": Found("children", default=0),
+    "company_vendor": "is_own_company",
+    "legal_name": "name",
+    "parent": MadeIfSet(_parent, "parent_id", "parent__name"),
+    "project_ids": Found("projects", default=()),
+    "standard_cost_codes": Made(_codes, json_text("standard_cost_code_ids")),
+    "trades": Found("trades", default=()),
+}
+ADDRESS_BOOK: dict[str, Field] = {
+    "business": Same(None),
+    "contract_signer": _contact_at("contract_signer"),
+    "country_name": Made(lambda code: countries.countries().get(code), "country_code"),
+    "state_name": Made(
+        lambda country, state: countries.states(country).get(state), "country_code", "state_code"
+    ),
+    "invoice_contacts": Found("invoice_contacts", default=()),
+}
+SUMMARY: dict[str, Field] = {
+    "id": "id",
+    "name": "name",
+    "active_users_count": Found("people", default=0),
+    "bids_count": Same(0),
+    "open_bids_count": Same(0),
+    "projects_count": Found("projects", default=0),
+    "business_id": Same(None),
+    "company_vendor": "is_own_company",
+    "is_connected": Same(False),
+    "synced_to_erp": Made(bool, "origin_id"),
+}
+compact = JsonRows(Company, {"id": "id", "name": "name"})
+ids_only = JsonRows(Company, {"id": "id"})
+listed = JsonRows(Company, {name: name for name in ("id", "name", "abbreviated_name", "is_active")})
+_normal = JsonRows(Company, NORMAL)
+_erp = JsonRows(Company, NORMAL | {"origin_custom_fields": Same(()), "erp_custom_fields": Same(())})
+_extended = JsonRows(Company, NORMAL | MORE)
+_directory = JsonRows(
+    Company,
+    # Procore's view has no ERP fields: docs/design/procore-rest-resources.md, "Vendors".
+    {name: field for name, field in (NORMAL | MORE).items() if name not in ERP_FIELDS}
+    | ADDRESS_BOOK,
+)
+_summary = JsonRows(Company, SUMMARY)
 
 
 def normal(pks: Sequence[int]) -> Rows:
     """The usual fields."""
-    rows = list(_companies(pks).values(*COLUMNS))
-    contacts = _contacts(row["primary_contact_id"] for row in rows)
-    people = _counts(Company.people.through.objects.filter(company__among=pks))
-    return {row["id"]: _normal(row, contacts, people) for row in rows}
+    return _normal(pks, people=_people(pks))
 
 
 def erp(pks: Sequence[int]) -> Rows:
     """The usual fields and the ERP's custom fields."""
-    more: dict[str, object] = {"origin_custom_fields": [], "erp_custom_fields": []}
-    return {pk: row | more for pk, row in normal(pks).items()}
+    return _erp(pks, people=_people(pks))
 
 
 def extended(pks: Sequence[int]) -> Rows:
     """All fields."""
-    rows = list(_companies(pks).values(*COLUMNS))
-    contacts = _contacts(row["primary_contact_id"] for row in rows)
-    people = _counts(Company.people.through.objects.filter(company__among=pks))
-    more = _More(pks)
-    return {row["id"]: _normal(row, contacts, people) | more.of(row) for row in rows}
+    return _extended(pks, people=_people(pks), **_more(pks))
 
 
 def directory(pks: Sequence[int]) -> Rows:
     """For an address book: no ERP fields, but names of places and contacts."""
-    rows = list(_companies(pks).values(*COLUMNS))
-    people = _counts(Company.people.through.objects.filter(company__among=pks))
-    invoices: defaultdict[int, list[int]] = defaultdict(list)
-    through = Company.invoice_contacts.through.objects.filter(company__among=pks)
-    for company, member in through.values_list("company_id", "membership_id"):
-        invoices[company].append(member)
-    single = [row[name] for row in rows for name in ("primary_contact_id", "contract_signer_id")]
-    contacts = _contacts([*single, *(pk for members in invoices.values() for pk in members)])
-    more = _More(pks)
-    vendors = {}
-    for row in rows:
-        vendor = _normal(row, contacts, people) | more.of(row)
-        # Procore's view has none of them: docs/design/procore-rest-resources.md, "Vendors".
-        for name in ERP_FIELDS:
-            del vendor[name]
-        country = row["country_code"]
-        vendor |= {
-            "business": None,
-            "contract_signer": contacts.get(row["contract_signer_id"]),
-            "country_name": countries.countries().get(country),
-            "state_name": countries.states(country).get(row["state_code"]),
-            "invoice_contacts": [contacts[pk] for pk in invoices[row["id"]] if pk in contacts],
-        }
-        vendors[row["id"]] = vendor
-    return vendors
+    through = Company.invoice_contacts.through.objects.filter(among("company_id", pks))
+    columns = (f"membership__{column}" for column in CONTACT)
+    invoice_contacts: defaultdict[int, list[object]] = defaultdict(list)
+    for company, *contact in through.values_list("company_id", *columns):
+        invoice_contacts[company].append(_contact(*contact))
+    return _directory(pks, people=_people(pks), invoice_contacts=invoice_contacts, **_more(pks))
 
 
 def summary(pks: Sequence[int]) -> Rows:
     """Numbers of users, bids and projects."""
-    columns = ("id", "name", "origin_id", "is_own_company")
-    rows = list(_companies(pks).values_list(*columns))
     active = Company.people.through.objects.filter(membership__in=Membership.objects.active())
-    people = _counts(active.filter(company__among=pks))
-    projects = _counts(ProjectCompany.objects.filter(company__among=pks))
-    return {
-        pk: {
-            "id": pk,
-            "name": name,
-            "active_users_count": people.get(pk, 0),
-            "bids_count": 0,
-            "open_bids_count": 0,
-            "projects_count": projects.get(pk, 0),
-            "business_id": None,
-            "company_vendor": is_own_company,
-            "is_connected": False,
-            "synced_to_erp": bool(origin),
-        }
-        for pk, name, origin, is_own_company in rows
-    }
+    people = _counts(active.filter(among("company_id", pks)))
+    projects = _counts(ProjectCompany.objects.filter(among("company_id", pks)))
+    return _summary(pks, people=people, projects=projects)
 
 
 # The two Directories have different views in Procore's API, so each refuses the other's.
@@ -188,105 +229,29 @@ OF_PROJECT: Mapping[str, Shape] = {
 }
 
 
-def register_of(row: Row) -> dict[str, object] | None:
-    """The business register entry of a vendor; None without a number."""
-    if not row["entity_id"]:
-        return None
-    return {
-        "id": row["id"],
-        "type": row["entity_type"] or None,
-        "identifier": row["entity_id"],
-        # erpbridge does not ask the register whether the number is right.
-        "verified_at": None,
-        "verification_status": "unverified",
-    }
+def _people(pks: Sequence[int]) -> dict[int, int]:
+    return _counts(Company.people.through.objects.filter(among("company_id", pks)))
 
 
-def _companies(pks: Sequence[int]) -> CompanyQuerySet:
-    return Company.objects.filter(pk__among=pks)
-
-
-def _normal(
-    row: Row, contacts: Mapping[int, object], people: Mapping[int, int]
-) -> dict[str, object]:
-    vendor = {name: row[name] for name in PLAIN}
-    for name in TEXTS:
-        vendor[name] = row[name] or None
-    vendor.update(ABSENT)
-    vendor["business_register"] = register_of(row)
-    vendor["company"] = row["name"]
-    vendor["contact_count"] = people.get(row["id"], 0)
-    vendor["origin_data"] = sendable.text_of(row["origin_data"]) or None
-    vendor["primary_contact"] = contacts.get(row["primary_contact_id"])
-    vendor["synced_to_erp"] = bool(row["origin_id"])
-    return vendor
-
-
-class _More:
-    """Fields that the extended view adds to the normal one, read once per page."""
-
-    def __init__(self, pks: Sequence[int]) -> None:
-        self.trades: defaultdict[int, list[dict[str, object]]] = defaultdict(list)
-        through = Company.trades.through.objects.filter(company__among=pks).order_by("trade__name")
-        names = ("company_id", "trade_id", "trade__name", "trade__is_active", "trade__updated_at")
-        for company, pk, name, active, updated in through.values_list(*names):
-            trade = {"id": pk, "name": name, "active": active, "updated_at": updated}
-            self.trades[company].append(trade)
-        self.projects: defaultdict[int, list[int]] = defaultdict(list)
-        placed = ProjectCompany.objects.filter(company__among=pks).order_by("project_id")
-        for company, project in placed.values_list("company_id", "project_id"):
-            self.projects[company].append(project)
-        self.bidders: defaultdict[int, list[dict[str, int]]] = defaultdict(list)
-        bidding = Company.bid_contacts.through.objects.filter(company__among=pks)
-        for company, user in bidding.values_list("company_id", "membership__user_id"):
-            self.bidders[company].append({"id": user})
-        self.children = _counts(Company.objects.filter(parent__among=pks), "parent_id")
-
-    def of(self, row: Row) -> dict[str, object]:
-        """The additional fields of one vendor."""
-        pk, classifications = row["id"], set(row["classifications"])
-        parent = row["parent_id"]
-        return {
-            "bidding": {name: name in classifications for name in CLASSIFICATIONS},
-            "bidding_distribution": self.bidders.get(pk, []),
-            "children_count": self.children.get(pk, 0),
-            "company_vendor": row["is_own_company"],
-            "legal_name": row["name"],
-            "parent": {"id": parent, "name": row["parent__name"]} if parent else None,
-            "project_ids": self.projects.get(pk, []),
-            "standard_cost_codes": [{"id": code_id} for code_id in row["standard_cost_code_ids"]],
-            "trades": self.trades.get(pk, []),
-        }
+def _more(pks: Sequence[int]) -> dict[str, Mapping[int, object]]:
+    """What the extended view shows of other tables, by vendor."""
+    trades: defaultdict[int, list[object]] = defaultdict(list)
+    through = Company.trades.through.objects.filter(among("company_id", pks))
+    names = ("company_id", "trade_id", "trade__name", "trade__is_active", "trade__updated_at")
+    for company, pk, name, active, updated in through.order_by("trade__name").values_list(*names):
+        trades[company].append({"id": pk, "name": name, "active": active, "updated_at": updated})
+    projects: defaultdict[int, list[int]] = defaultdict(list)
+    placed = ProjectCompany.objects.filter(among("company_id", pks)).order_by("project_id")
+    for company, project in placed.values_list("company_id", "project_id"):
+        projects[company].append(project)
+    bidders: defaultdict[int, list[object]] = defaultdict(list)
+    bidding = Company.bid_contacts.through.objects.filter(among("company_id", pks))
+    for company, user in bidding.values_list("company_id", "membership__user_id"):
+        bidders[company].append({"id": user})
+    children = _counts(Company.objects.filter(among("parent_id", pks)), "parent_id")
+    return {"trades": trades, "projects": projects, "bidders": bidders, "children": children}
 
 
 def _counts(rows: QuerySet[Model], name: str = "company_id") -> dict[int, int]:
     # Without an order, by which the rows would be grouped too.
     return dict(rows.order_by().values_list(name).annotate(Count("pk")))
-
-
-def _contacts(pks: Iterable[int | None]) -> dict[int, dict[str, object]]:
-    """People as contacts, by membership id; erpbridge does not store their phone numbers."""
-    member_ids = {pk for pk in pks if pk is not None}
-    if not member_ids:
-        return {}
-    members = Membership.objects.filter(pk__in=member_ids).select_related("user")
-    return {member.pk: _contact(member) for member in members}
-
-
-def _contact(member: Membership) -> dict[str, object]:
-    # A name is stored whole. One of a single word is a last name.
-    first, _space, last = member.user.name.rpartition(" ")
-    return {
-        # Clients of the API know a person by the id of the login, not by that of the membership.
-        "id": member.user_id,
-        "first_name": first,
-        "last_name": last,
-        "business_phone": None,
-        "business_phone_extension": None,
-        "fax_number": None,
-        "mobile_phone": None,
-        "email_address": member.user.email,
-        "created_at": member.user.created_at,
-        # When a login was changed is not stored.
-        "updated_at": member.user.created_at,
-    }

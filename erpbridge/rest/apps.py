@@ -8,7 +8,3 @@ class RestConfig(AppConfig):
 
     name = "erpbridge.rest"
     label = "rest"
-
-    def ready(self) -> None:
-        """Register the queryset lookup ``among``."""
-        import erpbridge.db.among_lookup  # noqa: F401

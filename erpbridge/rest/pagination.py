@@ -1,7 +1,8 @@
 """Lists: filters, order, pages, and the headers that link to the other pages.
 
 The ids of a page are read first, from an index alone, and only then the rows, so that a late page
-costs no more than its ids. ``Total`` is an exact count of the filtered ids.
+costs no more than its ids. ``Total`` is an exact count of the filtered ids; a first page that shows
+them all has counted them.
 """
 
 from __future__ import annotations
@@ -49,17 +50,16 @@ class Listing:
         pairs = [(name, value) for name, values in query.lists() for value in values]
         queryset = filters.apply(queryset, filters_of(pairs), USUAL_FILTERS | self.filters)
         number = whole_number(query.get("page") or 1, "page")
-        total = queryset.order_by().count()
-        # A list without paging is one page of all rows.
-        size = self._size(query.get("per_page") or "") if self.paged else max(total, 1)
-        number = number if self.paged else 1
-        order = self._order(query.get("sort") or "")
-        ids: list[int] = []
-        if (number - 1) * size < total:
-            ordered = queryset.order_by(*order)
-            start = (number - 1) * size
-            ids = list(ordered.values_list("pk", flat=True)[start : start + size])
-        objects = shape(ids)
+        ordered = queryset.order_by(*self._order(query.get("sort") or ""))
+        ordered_ids = ordered.values_list("pk", flat=True)
+        if self.paged:
+            size = self._size(query.get("per_page") or "")
+            ids, total = _page_of(ordered_ids, number, size)
+        else:
+            # One page of all rows.
+            ids = list(ordered_ids)
+            number, size, total = 1, max(len(ids), 1), len(ids)
+        objects = shape(ids) if ids else {}
         # A row may have been deleted between the two queries.
         response = JsonAnswer([objects[pk] for pk in ids if pk in objects])
         response["Total"], response["Per-Page"] = str(total), str(size)
@@ -87,6 +87,19 @@ class Listing:
             order.append(expression.desc() if descending else expression.asc())
         # The id comes last, so that the order is total and paging never skips a row.
         return [*order, F("pk").asc()]
+
+
+def _page_of(ordered_ids: QuerySet[Model, int], number: int, size: int) -> tuple[list[int], int]:
+    """Return the ids of a page, and how many ids there are."""
+    start = (number - 1) * size
+    if start == 0:
+        # One more than shown says whether there are more.
+        ids = list(ordered_ids[: size + 1])
+        if len(ids) <= size:
+            return ids, len(ids)
+        return ids[:size], ordered_ids.order_by().count()
+    total = ordered_ids.order_by().count()
+    return (list(ordered_ids[start : start + size]) if start < total else []), total
 
 
 def _links(

@@ -692,6 +692,24 @@ def test_500_rows_take_few_statements(api, account, known, django_assert_max_num
     assert len(body["entities"]) == 500
 
 
+def test_a_list_takes_as_many_statements_for_many_vendors_as_for_one(
+    api, account, project, ada, django_assert_num_queries
+):
+    trade = TradeFactory.create(account=account)
+    for number in range(30):
+        parent = CompanyFactory.create(account=account)
+        firm = CompanyFactory.create(account=account, parent=parent, name=f"Firm {number}")
+        firm.trades.add(trade)
+        company_services.add_to_project([firm.pk], project=project, by=ada)
+    # Three for the token and the rights, one for the ids, six for the rows.
+    with django_assert_num_queries(10):
+        assert len(api.get("vendors").json()) == 60
+    # Only a page that does not show the whole list has it counted.
+    with django_assert_num_queries(11):
+        response = api.get("vendors?per_page=1")
+    assert (len(response.json()), response["Total"]) == (1, "60")
+
+
 # --- required fields --------------------------------------------------------------------------
 
 
