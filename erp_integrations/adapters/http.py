@@ -66,6 +66,8 @@ class Redaction:
     def __init__(self, secrets: Iterable[str]) -> None:
         # Shorter ones would be removed from ordinary words too.
         usable = {secret for secret in secrets if len(secret) >= 4}
+        # Libraries quote a header that cannot be sent, with escapes in it.
+        usable |= {repr(secret)[1:-1] for secret in usable}
         # Longest first, in case one secret contains another.
         self.secrets = sorted(usable, key=len, reverse=True)
 
@@ -238,6 +240,7 @@ class HttpClient:
         Its IP address is not in the message, because it would reveal the network of this machine.
         """
         self.io.logger.warning("%s is not called: %s", place, reason)
-        message = f"Address: {place} is not called, {reason}."
+        said = f"{place} is not called, {reason}" if place else reason
+        message = f"Address: {said.removesuffix('.')}."
         error = ErpError(ErrorClass.SETUP, Effect.NOT_APPLIED, message, advice=ALLOWING)
         return AdapterError(error)

@@ -81,6 +81,9 @@ def _load(entry: EntryPoint) -> object:
     except Exception as error:
         # Third-party code runs here: an exception of any kind must not break the settings page.
         why = f"{entry.value} could not be loaded: {type(error).__name__}: {error}"
+        if isinstance(error, AttributeError) and error.name == entry.attr:
+            advice = "Correct the entry point, then install the package again"
+            raise AdapterUnavailable(entry.name, f"{why}. {advice}.") from error
         # Names that are gone since the version for which it was written end its import like this.
         names_gone = isinstance(error, TypeError | ImportError | AttributeError)
         if names_gone and not isinstance(error, ModuleNotFoundError):

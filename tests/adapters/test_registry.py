@@ -96,7 +96,7 @@ def test_an_adapter_of_another_package_is_found():
         ("old", "If it was written for an earlier contract version, change: EntityManifest.batch"),
         ("plain", "is not an adapter class"),
         ("function", "is not an adapter class"),
-        ("missing", "could not be loaded: AttributeError"),
+        ("missing", "has no attribute 'Nowhere'. Correct the entry point, then install"),
         ("nomodule", "could not be loaded: ModuleNotFoundError"),
         ("crash", "could not be loaded: RuntimeError: license file missing"),
     ],
@@ -109,9 +109,10 @@ def test_an_adapter_that_cannot_be_used_says_why(key: str, why: str):
 
 
 @pytest.mark.usefixtures("foreign_package")
-def test_a_missing_library_is_not_taken_for_an_older_contract():
+@pytest.mark.parametrize("key", ["nomodule", "missing"])
+def test_what_is_missing_is_not_taken_for_an_older_contract(key: str):
     with pytest.raises(AdapterUnavailable) as caught:
-        adapter_class("nomodule", ["nomodule"])
+        adapter_class(key, [key])
     assert "earlier contract version" not in caught.value.why
 
 

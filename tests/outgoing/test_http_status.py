@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import time
 from pathlib import Path
 
 import pytest
 
-from erp_integrations.adapters.base import Effect, ErrorClass
-from erp_integrations.adapters.http import AWAY, REFUSALS, Answer, Redaction, status_error
+from erp_integrations.adapters.base import AdapterError, Effect, ErrorClass, Io
+from erp_integrations.adapters.http import (
+    AWAY,
+    REFUSALS,
+    Answer,
+    HttpClient,
+    Redaction,
+    status_error,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 DATE = "Mon, 30 Nov 2026 12:00:00 GMT"
@@ -99,3 +108,17 @@ def test_retry_after_is_seconds_or_a_time_by_the_servers_clock(wait, seconds):
 
 def test_a_time_to_retry_without_the_servers_clock_says_nothing():
     assert answer(503, Retry_After="Mon, 30 Nov 2026 12:01:30 GMT").retry_after is None
+
+
+def test_a_secret_is_hidden_also_where_a_library_quotes_it():
+    secret = "top-secret\n"
+    assert Redaction([secret])(f"Invalid header {secret!r}") == "Invalid header '[hidden]'"
+
+
+def test_without_an_address_the_error_says_how_one_begins(tmp_path):
+    io = Io(tmp_path, time.time, logging.getLogger("erp"))
+    with pytest.raises(AdapterError) as raised:
+        HttpClient("", headers={}, secrets=[], io=io).call("GET", "", seconds=1)
+    error = raised.value.error
+    assert (error.cls, error.effect) == (ErrorClass.SETUP, Effect.NOT_APPLIED)
+    assert error.message == "Address: begin with https:// (or http://) and the name of the host."
