@@ -624,7 +624,10 @@ class InboundAsk:
 
 
 class AdapterError(Exception):
-    """Raised by calls that do not return outcomes, such as choices, find, fetch and pull."""
+    """Raised by calls that do not return outcomes, such as choices, find, fetch and pull.
+
+    ``AdapterError(error)`` carries an :class:`ErpError`, as its ``error``.
+    """
 
     def __init__(self, error: ErpError) -> None:
         super().__init__(error.message)

@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from erp_integrations.adapters.base import (
+    Adapter,
     Command,
     EntityManifest,
     Field,
     Found,
+    Operation,
     Outcome,
     Page,
     Rule,
@@ -159,6 +161,20 @@ class NoLastPage(SimulatorAdapter):
         return Page((), cursor=f"{int(cursor or 0) + 1}")
 
 
+class CountingOn(SimulatorAdapter):
+    """Goes on after as many records as it has read, which are fewer once one is deleted."""
+
+    def pull(self, entity, cursor="", since=""):
+        page = super().pull(entity)
+        records = page.records
+        while page.cursor:
+            page = super().pull(entity, page.cursor)
+            records += page.records
+        start = int(cursor or 0)
+        reached = start + 100
+        return Page(records[start:reached], cursor=str(reached) if reached < len(records) else "")
+
+
 class WithoutPoint(SimulatorAdapter):
     def pull(self, entity, cursor="", since=""):
         return replace(super().pull(entity, cursor, since), point="")
@@ -177,6 +193,14 @@ class MissingChanges(SimulatorAdapter):
 class WithoutDeletions(SimulatorAdapter):
     def pull(self, entity, cursor="", since=""):
         return replace(super().pull(entity, cursor, since), deleted=())
+
+
+class FindingParts(SimulatorAdapter):
+    """Takes what the ERP's search finds, which looks for a part of a code."""
+
+    def find_many(self, entity, keys):
+        held = super().pull(entity).records
+        return [next((one for one in held if key in one.erp_code), None) for key in keys]
 
 
 class Exact(SimulatorAdapter):
@@ -205,3 +229,27 @@ class AnsweringFewer(SimulatorAdapter):
     def find_many(self, entity, keys):
         records = super().find_many(entity, keys)
         return [record for record in records if record] if len(keys) > 1 else records
+
+
+# --- settings and acceptance ----------------------------------------------------------------
+
+
+class NotFetching(SimulatorAdapter):
+    fetch = Adapter.fetch
+
+
+class NeedingPassword(SimulatorAdapter):
+    def __init__(self, config, secrets, io):
+        super().__init__(config, secrets, io)
+        self.password = secrets["password"]
+
+
+class Erasing(SimulatorAdapter):
+    """Writes the blank values that an update has in place of the approver's."""
+
+    def submit(self, commands):
+        outcomes = super().submit(commands)
+        if commands[0].operation is Operation.UPDATE:
+            with self.ledger.transaction() as db:
+                db.execute("UPDATE vendor SET vendor_type = ''")
+        return outcomes

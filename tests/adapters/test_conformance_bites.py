@@ -165,7 +165,8 @@ def test_a_hook_that_is_forgotten_fails_and_is_not_skipped(tmp_path: Path):
         def throttling(self):
             return super(SimulatorHarness, self).throttling()
 
-    with pytest.raises(NotImplementedError, match=r"Override Incomplete\.throttling"):
+    says = r"Override Incomplete\.throttling\(\): “The ERP refuses commands with its rate limit.”"
+    with pytest.raises(NotImplementedError, match=says):
         KIT.test_throttling_is_told_apart_and_nothing_is_written(Incomplete(tmp_path))
 
 

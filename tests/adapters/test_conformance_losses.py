@@ -23,12 +23,17 @@ from tests.adapters.broken import (
     AnsweringFewer,
     AskingForTown,
     Broken,
+    CountingOn,
     Cutting,
+    Erasing,
     Exact,
+    FindingParts,
     Forgetting,
     HidingPull,
     MissingChanges,
+    NeedingPassword,
     NoLastPage,
+    NotFetching,
     NotPulling,
     OnePage,
     SamePage,
@@ -93,6 +98,41 @@ LOSSES: list[tuple[str, Broken, str, str, tuple[object, ...]]] = [
     ("pull of one page", OnePage, PULL, "ended after page 1 without 1 of 101 records", ()),
     ("pull of the same page", SamePage, PULL, "cursor 'again' again: it never ends", ()),
     ("pull without an end", NoLastPage, PULL, "has not ended after 500 pages", ()),
+    (
+        "pull by a number of records",
+        CountingOn,
+        "test_what_is_deleted_between_two_pages_hides_no_other_record",
+        r"1 was deleted after its page was read, and then pull\(\) left out \['101'\]",
+        (),
+    ),
+    (
+        "lookup of a part of the key",
+        FindingParts,
+        "test_a_key_that_is_a_part_of_another_key_is_not_that_key",
+        "must be None where only .* exists; it returns Found",
+        (),
+    ),
+    (
+        "update that writes what the approver is not asked",
+        Erasing,
+        "test_update_changes_the_record_and_makes_none",
+        r"the update has changed it to \{'vendor_type': ''\}",
+        (),
+    ),
+    (
+        "method that is not there",
+        NotFetching,
+        "test_methods_that_the_manifest_calls_for_are_there",
+        "can_fetch=True, but the adapter has no fetch",
+        (),
+    ),
+    (
+        "no rules without a secret",
+        NeedingPassword,
+        "test_rules_can_be_asked_before_anything_is_connected",
+        r"must not raise; one raises KeyError\('password'\)",
+        (),
+    ),
     ("pull that is hidden", HidingPull, PULL, "has to be shown, but .* Reading is for later", ()),
     *(
         (
@@ -280,6 +320,14 @@ def test_a_harness_whose_command_lacks_a_required_value_fails(tmp_path: Path):
 def test_a_harness_whose_command_leaves_out_values_fails(tmp_path: Path):
     case = "test_every_declared_field_arrives"
     fails(Ignoring(tmp_path), case, r"Harness\.command\(\) leaves out \['name'")
+
+
+def test_a_harness_whose_rows_have_no_key_fails(tmp_path: Path):
+    class Keyless(SimulatorHarness):
+        def holdings(self) -> list[dict[str, Any]]:
+            return [{"erp_id": row["erp_id"]} for row in super().holdings()]
+
+    fails(Keyless(tmp_path), CREATED, r"\['key'\] is not in \['erp_id'\]")
 
 
 def test_a_harness_may_say_why_its_erp_has_no_limit(tmp_path: Path):

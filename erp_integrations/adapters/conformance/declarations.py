@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
 
 from erp_integrations.adapters.base import (
     API_VERSION,
     MOST_IN_BATCH,
+    Adapter,
     Batches,
+    Delivery,
     EntityManifest,
+    Health,
     Operation,
     Phase,
     Rule,
@@ -18,7 +21,7 @@ from erp_integrations.adapters.base import (
     SettingKind,
 )
 from erp_integrations.adapters.conformance.harness import Harness, cannot
-from erp_integrations.adapters.conformance.require import require
+from erp_integrations.adapters.conformance.require import failure, require
 from erp_integrations.adapters.conformance.steps import broken, declared_names, limits
 from erp_integrations.adapters.payloads import PAYLOADS, known_names, payload_names
 
@@ -33,6 +36,13 @@ LENGTHS = frozenset(
         RuleKind.MAX_LENGTH_DECIMAL,
     }
 )
+# Methods without which a delivery does not work, of those that an adapter may leave out.
+METHODS: Mapping[Delivery, tuple[str, ...]] = {
+    Delivery.SYNC: (),
+    Delivery.QUEUED: ("poll",),
+    Delivery.POLLED: ("receive", "reply"),
+    Delivery.FILE: ("render_file", "read_result"),
+}
 PATTERNS = frozenset({RuleKind.FORMAT, RuleKind.CHARSET})
 
 
@@ -59,6 +69,18 @@ class Declarations:
             Operation.CREATE in entity.operations,
             f"The kit creates records, but {entity.entity} does not declare the operation create.",
             5,
+        )
+
+    def test_methods_that_the_manifest_calls_for_are_there(self, erp: Harness) -> None:
+        """Methods that have a default are overridden where the manifest says that they work."""
+        manifest, adapter = erp.manifest, type(erp.adapter())
+        needed = [*METHODS[manifest.delivery], *(["fetch"] if manifest.can_fetch else [])]
+        missing = [name for name in needed if getattr(adapter, name) is getattr(Adapter, name)]
+        require(
+            not missing,
+            f"The manifest says delivery={manifest.delivery} and can_fetch={manifest.can_fetch}, "
+            f"but the adapter has no {' and no '.join(missing)}.",
+            4,
         )
 
     def test_limits_of_a_call_are_within_those_of_the_contract(self, erp: Harness) -> None:
@@ -181,6 +203,26 @@ class Declarations:
             f"{manifest.no_identity!r}.",
             2,
         )
+
+    def test_rules_can_be_asked_before_anything_is_connected(self, erp: Harness) -> None:
+        """With default settings and no secrets, pure methods and ``check`` raise nothing."""
+        connected = erp.adapter()
+        declared = [one for one in erp.manifest.settings if one.kind != SettingKind.SECRET]
+        defaults = {setting.name: setting.default for setting in declared}
+        what = "With default settings and no secrets,"
+        try:
+            adapter = type(connected)(defaults, {}, connected.io)
+            draft = replace(erp.command(), intent="", key="", acceptance={})
+            adapter.validate(draft)
+            adapter.preview(draft)
+            health: object = adapter.check()
+        except Exception as error:
+            raise failure(
+                f"{what} __init__(), validate(), preview() and check() must not raise; one raises "
+                f"{error!r}.",
+                2,
+            ) from error
+        require(isinstance(health, Health), f"{what} check() returns {health!r}.", 2)
 
     def test_connection_test_of_a_healthy_erp_finds_no_problem(self, erp: Harness) -> None:
         """The connection test of a new ERP passes."""

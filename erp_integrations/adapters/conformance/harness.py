@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -22,6 +23,7 @@ from erp_integrations.adapters.base import (
 )
 from erp_integrations.adapters.conformance import delivery
 from erp_integrations.adapters.conformance.delivery import Transport
+from erp_integrations.adapters.conformance.require import GUIDE, failure
 
 Row = Mapping[str, object]
 
@@ -96,7 +98,7 @@ class Harness(ABC):
         self._missing("change")
 
     def delete(self, erp_id: str) -> None:
-        """Delete a record as a user of the ERP would; for the feed "deletions"."""
+        """Delete a record as a user of the ERP would, also while a pull reads its pages."""
         self._missing("delete")
 
     def received(self) -> Mapping[str, object]:
@@ -192,6 +194,8 @@ class Harness(ABC):
     def update(self, command: Command, done: Outcome, **payload: object) -> Command:
         """An update command for the record that ``command`` created.
 
+        As in erpbridge, the values of its acceptance fields are blank.
+
         :param done: the outcome of ``command``.
         """
         return replace(
@@ -199,6 +203,7 @@ class Harness(ABC):
             intent=f"{command.intent}-update",
             operation=Operation.UPDATE,
             payload={**command.payload, **payload},
+            acceptance=dict.fromkeys(command.acceptance, ""),
             erp_id=done.erp_id,
             erp_version=done.erp_version,
         )
@@ -219,7 +224,15 @@ class Harness(ABC):
     def rows_with_key(self, key: str) -> list[Row]:
         """The ERP's rows with a key, after pending commands have finished."""
         self.settle()
-        return [row for row in self.holdings() if self.same_key(str(row["key"]), key)]
+        held = self.holdings()
+        for row in held:
+            if lacking := sorted({"erp_id", "key"} - row.keys()):
+                raise failure(
+                    f"Every row of holdings() needs the ERP's ID as 'erp_id' and its key as "
+                    f"'key', besides its other columns; {lacking} is not in {sorted(row)}.",
+                    5,
+                )
+        return [row for row in held if self.same_key(str(row["key"]), key)]
 
     def same_key(self, key: str, other: str) -> bool:
         """Whether two keys are the same to the ERP."""
@@ -228,5 +241,8 @@ class Harness(ABC):
         return key.casefold() == other.casefold()
 
     def _missing(self, hook: str) -> NoReturn:
-        name = type(self).__name__
-        raise NotImplementedError(f"Override {name}.{hook}(), or let it say cannot(why not).")
+        says = inspect.cleandoc(getattr(Harness, hook).__doc__).partition("\n")[0]
+        raise NotImplementedError(
+            f"Override {type(self).__name__}.{hook}(): “{says}” If this ERP cannot do that, call "
+            f"cannot(why not) in it. See {GUIDE}, section 5."
+        )

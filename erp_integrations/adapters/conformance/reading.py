@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 
-from erp_integrations.adapters.base import Ambiguous, Delivery, Feed, Found, Outcome
+from erp_integrations.adapters.base import Ambiguous, Command, Delivery, Feed, Found, Outcome
 from erp_integrations.adapters.conformance.delivery import require_texts
 from erp_integrations.adapters.conformance.harness import Harness, cannot
 from erp_integrations.adapters.conformance.require import failure, require
@@ -86,6 +88,29 @@ class Reading:
             2,
         )
 
+    def test_what_is_deleted_between_two_pages_hides_no_other_record(self, erp: Harness) -> None:
+        """A pull that goes on by a number of records skips one, which then counts as gone."""
+        if not erp.entity_manifest.imports:
+            cannot("The manifest says that the records of this ERP cannot be read.")
+        created = {outcome.erp_id for outcome in create_many(erp, erp.page_size + 1)}
+        read: set[str] = set()
+        gone = ""
+        for page in pages(erp):
+            ours = created & {record.erp_id for record in page.records}
+            read |= ours
+            if page.cursor and ours and not gone:
+                gone = min(ours)
+                erp.delete(gone)
+        if not gone:
+            cannot("All records came on one page.")
+        missing = created - read
+        require(
+            not missing,
+            f"{gone} was deleted after its page was read, and then pull() left out "
+            f"{sorted(missing)}: let a cursor name the last record, not how many were read.",
+            2,
+        )
+
     # --- by key -----------------------------------------------------------------------------
 
     def test_keys_that_are_looked_up_together_get_their_own_answers(self, erp: Harness) -> None:
@@ -131,6 +156,21 @@ class Reading:
             other = erp.command(2).key
             record = erp.look(other)
             require(record is None, f"find({other!r}) must be None; it returns {record!r}.", 2)
+
+    def test_a_key_that_is_a_part_of_another_key_is_not_that_key(self, erp: Harness) -> None:
+        """A lookup returns the record with the whole key; many ERPs search for a part of it."""
+        part, whole = _part_and_whole(erp)
+        applied(erp, whole)
+        record = erp.look(part.key)
+        require(
+            record is None,
+            f"find({part.key!r}) must be None where only {whole.key!r} exists; it returns "
+            f"{record!r}. Compare the whole key of what the ERP returns.",
+            2,
+        )
+        done = applied(erp, part)
+        seen = found(erp, part.key).erp_id
+        require(seen == done.erp_id, f"find({part.key!r}) returns {seen}, not {done.erp_id}.", 2)
 
     def test_keys_are_compared_with_the_case_that_is_declared(self, erp: Harness) -> None:
         """A key in the other case is the same key only if the manifest says so."""
@@ -199,6 +239,15 @@ class Reading:
             f"{done.erp_id} was deleted since the point, but Page.deleted has {deleted}.",
             2,
         )
+
+
+def _part_and_whole(erp: Harness) -> tuple[Command, Command]:
+    """Two commands, the key of the first a part of the key of the second."""
+    commands = [erp.command(number) for number in range(1, 21)]
+    pairs = [pair for pair in permutations(commands, 2) if pair[0].key in pair[1].key]
+    if not pairs:
+        cannot("No key of the harness is a part of another.")
+    return pairs[0]
 
 
 def _read(erp: Harness, call: str, done: Outcome) -> Found:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from erp_integrations.adapters.base import AdapterError, ErpError
 
-# Sections of docs/write-an-adapter.md.
+GUIDE = "docs/write-an-adapter.md"
+# Its sections.
 SECTIONS = {
     1: "The package",
     2: "The class",
@@ -22,8 +23,8 @@ def failure(sentence: str, section: int) -> AssertionError:
     :param sentence: the rule that is broken, and what was seen.
     :param section: the section of the guide that explains the rule.
     """
-    guide = f"docs/write-an-adapter.md, section {section}, “{SECTIONS[section]}”"
-    return AssertionError(f"{sentence} See {guide}.")
+    place = f"{GUIDE}, section {section}, “{SECTIONS[section]}”"
+    return AssertionError(f"{sentence} See {place}.")
 
 
 def require(condition: object, sentence: str, section: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -13,6 +14,7 @@ from erp_integrations.adapters.conformance.require import require
 from erp_integrations.adapters.conformance.steps import (
     applied,
     described,
+    found,
     only_row,
     require_refused,
     require_unchanged,
@@ -116,6 +118,7 @@ class Writing:
         if Operation.UPDATE not in erp.entity_manifest.operations:
             cannot(NO_UPDATES)
         done = applied(erp, erp.command())
+        before = found(erp, erp.command().key).data if erp.manifest.can_find else {}
         changed = erp.update(erp.command(), done, **{erp.text_field: "Changed Name"})
         again = applied(erp, changed)
         require(
@@ -126,6 +129,9 @@ class Writing:
         only_row(erp, erp.command().key)
         held = stored(erp, erp.command(), erp.text_field)
         require(held == "Changed Name", f"'Changed Name' was sent; the ERP holds {held!r}.", 3)
+        if before:
+            after = found(erp, erp.command().key).data
+            _require_kept(erp, before, after)
         require(
             not done.erp_version or again.erp_version != done.erp_version,
             f"The record was changed, and its version is still {again.erp_version!r}.",
@@ -155,6 +161,18 @@ class Writing:
         what = f"The update of the ID {erp.missing_id!r}, which does not exist,"
         require_refused(outcome, ErrorClass.MISSING_REF, what)
         require_unchanged(erp, before, what)
+
+
+def _require_kept(erp: Harness, before: Mapping[str, object], after: Mapping[str, object]) -> None:
+    """Require that an update has left alone what only the approver of a create enters."""
+    asked = [field.name for field in erp.entity_manifest.acceptance_fields]
+    lost = {name: after.get(name) for name in asked if after.get(name) != before.get(name)}
+    require(
+        not lost,
+        f"Command.acceptance is blank in an update, and what it stands for must stay as it is in "
+        f"the ERP; the update has changed it to {lost}.",
+        2,
+    )
 
 
 def _race(erp: Harness, start: Barrier, _turn: Lock, command: Command) -> Outcome | None:

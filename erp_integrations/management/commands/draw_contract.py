@@ -8,15 +8,17 @@ import re
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
+from types import ModuleType
 
-from erp_integrations.adapters import base
+from erp_integrations.adapters import base, http
+from erp_integrations.adapters.conformance import harness
 from erp_integrations.management.generated_page import GeneratedPage, table
 
 INTRODUCTION = f"""# The adapter contract, version {base.API_VERSION}
 
-Written by `python manage.py draw_contract` from `erp_integrations/adapters/base.py`; do not edit it
-by hand (`--check` fails when it is stale, and so does a test). How to write an adapter:
-[write-an-adapter.md](write-an-adapter.md)."""
+Written by `python manage.py draw_contract` from `erp_integrations/adapters/base.py`, `http.py` and
+`conformance/harness.py`; do not edit it by hand (`--check` fails when it is stale, and so does a
+test). How to write an adapter: [write-an-adapter.md](write-an-adapter.md)."""
 METHODS = """## Methods of an adapter
 
 **Pure** methods compute their answer from the settings and their arguments: no call of the ERP, no
@@ -26,6 +28,16 @@ VALUES = """## Values
 
 Classes of `erp_integrations.adapters.base`, in the order of the module. A field without a default
 has to be given."""
+HTTP = """## Over HTTP
+
+`erp_integrations.adapters.http`. The guide says [what it does for
+you](write-an-adapter.md#over-http)."""
+HARNESS = """## The harness of the conformance kit
+
+Methods of `erp_integrations.adapters.conformance.Harness`. **Required** methods and those
+that break the ERP have to be overridden; where your ERP cannot do what one says, call
+`cannot(reason)` in it. `settle` and `in_a_hurry` do nothing unless you override them. Everything
+from `manifest` on is there for the kit, and for tests of your own."""
 # Markers of reStructuredText in docstrings.
 ROLE = re.compile(r":\w+:`([^`]+)`")
 LITERAL = re.compile(r"``([^`]+)``")
@@ -44,12 +56,17 @@ class Command(GeneratedPage):
 
     def page(self) -> str:
         """The methods of an adapter, then all other classes."""
-        tree = ast.parse(inspect.getsource(base))
-        classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+        classes = [node for node in nodes_of(base) if isinstance(node, ast.ClassDef)]
         (adapter,) = [node for node in classes if node.name == "Adapter"]
         values = [part for node in classes if node is not adapter for part in value(node)]
         parts = [INTRODUCTION, METHODS, docstring(adapter), methods_table(adapter)]
-        return "\n\n".join([*parts, *methods(adapter), VALUES, *values]) + "\n"
+        parts += [*methods(adapter), VALUES, *values, HTTP, *over_http(), HARNESS, hooks()]
+        return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def nodes_of(module: ModuleType) -> list[ast.stmt]:
+    """What a module consists of."""
+    return ast.parse(inspect.getsource(module)).body
 
 
 def docstring(node: ast.ClassDef | ast.FunctionDef) -> str:
@@ -92,13 +109,70 @@ def methods_table(adapter: ast.ClassDef) -> str:
 def methods(adapter: ast.ClassDef) -> Iterator[str]:
     """Heading, signature and docstring of each method."""
     for method in methods_of(adapter):
-        signature = f"{method.name}({ast.unparse(method.args)})"
-        returned = ast.unparse(method.returns) if method.returns else "None"
         needed = "required" if is_required(method) else "optional"
         yield f"### `{method.name}`"
-        yield f"```python\ndef {signature} -> {returned}\n```"
+        yield signature(method)
         yield f"Kind: {kind(method)}, {needed}."
         yield PURE.sub("", docstring(method))
+
+
+def signature(function: ast.FunctionDef) -> str:
+    """The first line of a function, as Python."""
+    returned = ast.unparse(function.returns) if function.returns else "None"
+    head = f"def {function.name}({ast.unparse(function.args)}) -> {returned}"
+    return f"```python\n{head}\n```"
+
+
+def over_http() -> Iterator[str]:
+    """Classes and functions of the HTTP client."""
+    for node in nodes_of(http):
+        if isinstance(node, ast.FunctionDef) and node.name in http.__all__:
+            yield f"### `{node.name}`"
+            yield signature(node)
+            yield docstring(node)
+        if isinstance(node, ast.ClassDef):
+            yield f"### `{node.name}`"
+            yield docstring(node)
+            yield from public_methods(node)
+
+
+def public_methods(node: ast.ClassDef) -> Iterator[str]:
+    """Fields, constructor, methods and properties of a class."""
+    if rows := fields(node):
+        yield table(("Field", "Type", "Default"), rows)
+    for item in node.body:
+        if isinstance(item, ast.FunctionDef) and (
+            item.name in ("__init__", "__call__") or not item.name.startswith("_")
+        ):
+            yield f"`{item.name}`" if is_property(item) else signature(item)
+            yield docstring(item)
+
+
+def hooks() -> str:
+    """The methods of a harness, with their whole docstrings."""
+    (node,) = [one for one in nodes_of(harness) if getattr(one, "name", "") == "Harness"]
+    assert isinstance(node, ast.ClassDef)
+    lines = []
+    for item in node.body:
+        if isinstance(item, ast.FunctionDef) and not item.name.startswith("_"):
+            needed = " Required." if is_required(item) else ""
+            says = " ".join(docstring(item).partition("\n\n- ")[0].split())
+            lines.append(f"- `{short(item)}`: {says}{needed}")
+    return "\n".join(lines)
+
+
+def is_property(function: ast.FunctionDef) -> bool:
+    """Whether a function is called without brackets."""
+    return "property" in {ast.unparse(decorator) for decorator in function.decorator_list}
+
+
+def short(function: ast.FunctionDef) -> str:
+    """The name of a function, and the names of its arguments."""
+    given = function.args
+    names = [argument.arg for argument in [*given.posonlyargs, *given.args][1:]]
+    names += [f"*{given.vararg.arg}"] if given.vararg else []
+    names += [f"**{given.kwarg.arg}"] if given.kwarg else []
+    return function.name if is_property(function) else f"{function.name}({', '.join(names)})"
 
 
 def value(node: ast.ClassDef) -> Iterator[str]:
@@ -139,11 +213,8 @@ def further(node: ast.ClassDef) -> Iterator[str]:
     """Properties and methods of a class, with the first line of their docstring."""
     for item in node.body:
         if isinstance(item, ast.FunctionDef) and not item.name.startswith("_"):
-            decorators = {ast.unparse(decorator) for decorator in item.decorator_list}
-            arguments = ", ".join(argument.arg for argument in item.args.args[1:])
-            name = item.name if "property" in decorators else f"{item.name}({arguments})"
             summary = docstring(item).partition("\n\n")[0]
-            yield f"- `{name}`: {' '.join(summary.split())}"
+            yield f"- `{short(item)}`: {' '.join(summary.split())}"
 
 
 def enumeration(node: ast.ClassDef) -> str:

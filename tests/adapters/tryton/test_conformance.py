@@ -128,6 +128,9 @@ class TrytonHarness(Harness):
     def change(self, erp_id: str) -> None:
         by_hand(self.tryton.erp, "PUT", f"{self.model}/{erp_id}", {"name": "Changed by Hand"})
 
+    def delete(self, erp_id: str) -> None:
+        by_hand(self.tryton.erp, "DELETE", f"{self.model}/{erp_id}", {})
+
     def sent(self) -> dict[str, Any]:
         return dict(json.loads(self.faults.written()[-1]))
 
