@@ -20,6 +20,7 @@ from erp_integrations.models.record_types import (
     is_locked,
     locked,
     register,
+    text_at,
 )
 from erp_integrations.workflow.badges import (
     BADGE_CHOICES,
@@ -111,6 +112,7 @@ __all__ = [
     "rejected_as_it_is",
     "retrieve",
     "send",
+    "text_at",
     "text_of",
     "unlink",
     "unsent",

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from directory.models import Company, Insurance
 from erpbridge.access.permissions import Permission
 from erpbridge.audit.services import Note, note
+from erpbridge.db.json_rows import JsonRows, OrNull
 from erpbridge.refusals import TAKEN
 from erpbridge.rest import sync
 from erpbridge.rest.pagination import Listing, Shape
@@ -45,7 +46,20 @@ READERS: dict[str, Reader[object]] = {
     "origin_id": bodies.identifier(200),
     "origin_data": bodies.long_text(10_000),
 }
-COLUMNS = ("id", *READERS, "company_id", "created_at", "updated_at")
+# Columns are empty where Procore answers null: docs/design/procore-rest-resources.md, "Vendors".
+insurances = JsonRows(
+    Insurance,
+    {
+        "id": "pk",
+        **{name: OrNull(name) for name in TEXTS},
+        **{name: name for name in (*FLAGS, *DAYS)},
+        "origin_id": OrNull("origin_id"),
+        "origin_data": OrNull("origin_data"),
+        "created_at": "created_at",
+        "updated_at": "updated_at",
+        "vendor_id": "company_id",
+    },
+)
 
 
 class Policy(TypedDict):
@@ -68,19 +82,6 @@ class Policy(TypedDict):
     origin_data: str | None
     created_at: datetime
     updated_at: datetime
-
-
-def insurances(pks: Sequence[int]) -> dict[int, object]:
-    """Insurance policies with all fields."""
-    rows = Insurance.objects.filter(pk__in=pks).values(*COLUMNS)
-    return {row["id"]: _shown(row) for row in rows}
-
-
-def _shown(row: dict[str, object]) -> dict[str, object]:
-    # Columns are empty where Procore answers null: docs/design/procore-rest-resources.md,
-    # "Vendors".
-    fields = {name: None if value == "" else value for name, value in row.items()}
-    return fields | {"vendor_id": fields.pop("company_id")}
 
 
 class InsuranceView(Resource[Insurance], Records):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TypedDict, TypeVar
 
@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from directory.models import Department, Trade
 from erpbridge.access.permissions import Permission
 from erpbridge.audit.services import Note, Verb, note
+from erpbridge.db.json_rows import JsonRows
 from erpbridge.refusals import TAKEN
 from erpbridge.rest.errors import Invalid
 from erpbridge.rest.pagination import Listing, Shape
@@ -82,15 +83,10 @@ class DepartmentRow(TypedDict):
 
 TRADE = {"name": bodies.text(Trade, "name"), "active": bodies.flag}
 DEPARTMENT = {"name": bodies.text(Department, "name")}
-
-
-def trades(pks: Sequence[int]) -> dict[int, object]:
-    """Trades in Procore's format."""
-    rows = Trade.objects.filter(pk__in=pks).values_list("id", "name", "is_active", "updated_at")
-    return {
-        pk: {"id": pk, "name": name, "active": active, "updated_at": updated}
-        for pk, name, active, updated in rows
-    }
+trades = JsonRows(
+    Trade, {"id": "pk", "name": "name", "active": "is_active", "updated_at": "updated_at"}
+)
+departments = JsonRows(Department, {"id": "pk", "name": "name"})
 
 
 class TradeView(NamedView[Trade]):
@@ -136,11 +132,6 @@ class Trades(TradeView, Listed[Trade]):
 
 class OneTrade(TradeView, Shown[Trade]):
     """A trade of the company."""
-
-
-def departments(pks: Sequence[int]) -> dict[int, object]:
-    """Departments in Procore's format."""
-    return {row["id"]: row for row in Department.objects.filter(pk__in=pks).values("id", "name")}
 
 
 class DepartmentView(NamedView[Department]):

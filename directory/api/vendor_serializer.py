@@ -12,10 +12,10 @@ from functools import lru_cache
 
 import orjson
 from django.db.models import Count, Model, QuerySet
-from django.db.models.fields.json import KT
 
 from directory.company_fields import countries
 from directory.models import CLASSIFICATIONS, Company, ProjectCompany
+from erp_integrations import sendable
 from erpbridge.access.models import Membership
 from erpbridge.db.among import among
 from erpbridge.db.json_rows import Field, Found, JsonRows, Made, MadeIfSet, OrNull, Same, json_text
@@ -125,7 +125,7 @@ NORMAL: dict[str, Field] = {
     "business_register": MadeIfSet(register_of, "entity_id", "entity_type", "pk"),
     "company": "name",
     "contact_count": Found("people", default=0),
-    "origin_data": OrNull(KT("origin_data__text")),
+    "origin_data": OrNull(sendable.text_at("origin_data")),
     "primary_contact": _contact_at("primary_contact"),
     "synced_to_erp": Made(bool, "origin_id"),
 }

@@ -25,6 +25,7 @@ from erp_integrations.workflow.links import comparison
 from erpbridge.access.models import User
 from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
+from erpbridge.db.among import among
 from erpbridge.jobs.models import Job
 
 RELATED = ("sent_by", "decided_by", "connection", "request", "sent_in")
@@ -39,7 +40,7 @@ def person(user: User | None) -> dict[str, object] | None:
 
 def items(pks: Sequence[int]) -> dict[int, dict[str, object]]:
     """Return items by id, as a list shows them, in a fixed number of queries."""
-    rows = list(Item.objects.filter(pk__in=pks).select_related(*RELATED))
+    rows = list(Item.objects.filter(among("pk", pks)).select_related(*RELATED))
     # The reason of a connection is determined once for all its items.
     held_up = wait_reasons.of_items(rows)
     return {item.pk: _item(item, held_up.get(item.pk)) for item in rows}
@@ -258,15 +259,15 @@ def _row(row: RefusedRow) -> dict[str, object]:
 
 def records(entity: str, pks: Sequence[int], access: Access) -> dict[int, dict[str, object]]:
     """Return the ERP state of records by id; the number of queries does not grow with ``pks``."""
-    rows = record_type(entity).model._base_manager.filter(pk__in=pks)
+    rows = record_type(entity).model._base_manager.filter(among("pk", pks))
     latest: dict[int, int] = {}
     if access.can(Permission.ITEMS_VIEW):
-        items = Item.objects.visible_to(access).filter(entity=entity, record_id__in=pks)
+        items = Item.objects.visible_to(access).filter(among("record_id", pks), entity=entity)
         # Ordered by id, so that the last item of a record wins.
         latest = dict(items.order_by("pk").values_list("record_id", "pk"))
     links = Link.objects.active().filter(connection__account=access.account, entity=entity)
     # ``told`` marks an ID that an API client has set and nobody has compared yet.
-    compared_links = links.filter(record_id__in=pks, told=False)
+    compared_links = links.filter(among("record_id", pks), told=False)
     compared = set(compared_links.values_list("record_id", flat=True))
     return {
         row.pk: {

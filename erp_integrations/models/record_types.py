@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Expression, Q
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Now
 from django.dispatch import Signal
 
@@ -68,6 +69,11 @@ class Sendable(Folding):
 
     class Meta:
         abstract = True
+
+
+def text_at(origin_data: str) -> Expression:
+    """Return the text in a column of origin data, or null, as the database reads it."""
+    return KeyTextTransform("text", origin_data)
 
 
 @dataclass(frozen=True)

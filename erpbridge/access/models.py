@@ -197,7 +197,12 @@ class Project(Folding):
         ]
 
     def __str__(self) -> str:
-        return f"{self.number} {self.name}".strip()
+        return self.title(self.number, self.name)
+
+    @staticmethod
+    def title(number: str, name: str) -> str:
+        """Return the number, if there is one, and the name."""
+        return f"{number} {name}".strip()
 
 
 class Membership(Folding, ToolLevels):

@@ -5,7 +5,7 @@ See docs/design/procore-rest-resources.md, "Standard cost codes".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from django.db.models import Model, QuerySet
 from django.http import Http404
@@ -20,6 +20,7 @@ from admin_wbs.cost_codes import services as code_services
 from admin_wbs.models import CodeList, CostCode
 from erp_integrations import sendable
 from erpbridge.access.permissions import Permission
+from erpbridge.db.json_rows import JsonRows, OrNull
 from erpbridge.rest import sync
 from erpbridge.rest.deprecation import WORK_BREAKDOWN_STRUCTURE, deprecated
 from erpbridge.rest.errors import ApiError, Invalid, Malformed
@@ -40,7 +41,24 @@ ONLY_ERP = (
 ONLY_ACTIVE = Query(
     "only_active_cost_codes", {"type": "boolean"}, "true: without the inactive codes."
 )
-COLUMNS = ("id", "list_id", "parent_id", "code", "full_code", "description", "origin_id")
+SHAPES: Mapping[str, Shape] = {
+    # ``code`` is the code's own tier, ``full_code`` includes its parents.
+    "extended": JsonRows(
+        CostCode,
+        {
+            "id": "pk",
+            LIST: "list_id",
+            "parent_id": "parent_id",
+            "code": "code",
+            "full_code": "full_code",
+            "name": "description",
+            "origin_data": OrNull(sendable.text_at("origin_data")),
+            "origin_id": OrNull("origin_id"),
+        },
+    ),
+    "compact": JsonRows(CostCode, {"id": "pk", LIST: "list_id", "origin_id": OrNull("origin_id")}),
+    "default": JsonRows(CostCode, {"id": "pk", LIST: "list_id"}),
+}
 
 
 class CodeView(Resource[CostCode]):
@@ -96,7 +114,7 @@ class CodeView(Resource[CostCode]):
 
     def shapes(self) -> Mapping[str, Shape]:
         """The three views; ``extended`` is the default."""
-        return {"extended": extended, "compact": compact, "default": default}
+        return SHAPES
 
     def write(
         self, code_list: CodeList, values: Mapping[str, object], pk: int | None = None
@@ -228,36 +246,3 @@ class CodeSync(CodeView):
         # read-only.
         with refusals(**{"": LIST}), opened(code_list, self.access) as records:
             return sync.answer(updates, records, self.shape())
-
-
-def extended(pks: Sequence[int]) -> dict[int, object]:
-    """Every field. ``code`` is the code's own tier, ``full_code`` includes its parents."""
-    rows = CostCode.objects.filter(pk__in=pks).values(*COLUMNS, "origin_data")
-    return {row["id"]: _extended(row) for row in rows}
-
-
-def _extended(row: Mapping[str, object]) -> dict[str, object]:
-    return {
-        "id": row["id"],
-        LIST: row["list_id"],
-        "parent_id": row["parent_id"],
-        "code": row["code"],
-        "full_code": row["full_code"],
-        "name": row["description"],
-        "origin_data": sendable.text_of(row["origin_data"]) or None,
-        "origin_id": row["origin_id"] or None,
-    }
-
-
-def compact(pks: Sequence[int]) -> dict[int, object]:
-    """Id, list and ERP id."""
-    rows = CostCode.objects.filter(pk__in=pks).values_list("pk", "list_id", "origin_id")
-    return {
-        pk: {"id": pk, LIST: list_id, "origin_id": origin or None} for pk, list_id, origin in rows
-    }
-
-
-def default(pks: Sequence[int]) -> dict[int, object]:
-    """Id and list."""
-    rows = CostCode.objects.filter(pk__in=pks).values_list("pk", "list_id")
-    return {pk: {"id": pk, LIST: list_id} for pk, list_id in rows}

@@ -14,6 +14,7 @@ from admin_wbs.models.budget_codes import ITEMS
 from admin_wbs.projects import budget_codes
 from admin_wbs.segments import default_structure
 from erpbridge.access.models import Project
+from erpbridge.db.among import among
 
 Kind = Segment.Kind
 
@@ -46,7 +47,7 @@ def budget_code_rows(project: Project, pks: Sequence[int]) -> dict[int, object]:
             "created_at": code.created_at,
             "updated_at": code.updated_at,
         }
-        for code in WbsCode.objects.filter(project=project, pk__in=pks)
+        for code in WbsCode.objects.filter(among("pk", pks), project=project)
     }
 
 
@@ -54,7 +55,7 @@ def _used(pks: Sequence[int]) -> dict[int, dict[int, int]]:
     """Budget code id -> segment id -> item id."""
     items: defaultdict[int, dict[int, int]] = defaultdict(dict)
     columns = [f"{column}_id" for column in ITEMS]
-    rows = WbsCodeItem.objects.filter(wbs_code__in=pks)
+    rows = WbsCodeItem.objects.filter(among("wbs_code_id", pks))
     for code, segment, *ids in rows.values_list("wbs_code_id", "segment_id", *columns):
         # A constraint of the database says that exactly one is set.
         items[code][segment] = next(item_id for item_id in ids if item_id is not None)

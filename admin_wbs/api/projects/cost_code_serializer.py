@@ -6,102 +6,76 @@ See docs/design/procore-rest-resources.md, "Cost codes of a project".
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+
+from django.db.models import OuterRef, Subquery
+from django.db.models.functions import Greatest
 
 from admin_wbs.models import CodeCostType, ProjectCostCode
 from erp_integrations import sendable
+from erpbridge.db.among import among
+from erpbridge.db.json_rows import Field, Found, JsonRows, OrNull, Same
 
-COLUMNS = (
-    "id",
-    "project_id",
-    "project__name",
-    "project__origin_id",
-    "cost_code_id",
-    "cost_code__list_id",
-    "cost_code__parent_id",
-    "cost_code__code",
-    "cost_code__full_code",
-    "cost_code__description",
-    "cost_code__origin_id",
-    "cost_code__origin_data",
-    "cost_code__updated_at",
-    "added_at",
-)
-
-# What QuerySet.values() returns.
-Row = Mapping[str, Any]
+# For this project the code is new when it is added, however long the list has had it.
+UPDATED_AT = Greatest("added_at", "cost_code__updated_at")
+CODE: dict[str, Field] = {
+    "id": "pk",
+    "code": "cost_code__code",
+    "full_code": "cost_code__full_code",
+    "sortable_code": "cost_code__full_code",
+    "name": "cost_code__description",
+    "biller": "project__name",
+    "biller_id": "project_id",
+    "biller_type": Same("Project"),
+    "biller_origin_id": OrNull("project__origin_id"),
+    "budgeted": Same(False),
+    "position": Same(None),
+    "parent": Found("parents", default={"id": None}),
+    "standard_cost_code_id": "cost_code_id",
+    "standard_cost_code_list_id": "cost_code__list_id",
+    "line_item_types": Found("types", "cost_code_id", default=()),
+    "origin_id": OrNull("cost_code__origin_id"),
+    "origin_data": OrNull(sendable.text_at("cost_code__origin_data")),
+    "created_at": "added_at",
+    "updated_at": UPDATED_AT,
+    "deleted_at": Same(None),
+}
+# The fields that an ERP needs.
+OF_ERP = ("id", "code", "full_code", "name", "origin_id", "standard_cost_code_id")
+compact = JsonRows(ProjectCostCode, {name: CODE[name] for name in OF_ERP})
+_extended = JsonRows(ProjectCostCode, CODE)
 
 
 def extended(pks: Sequence[int]) -> dict[int, dict[str, object]]:
     """Every field, in three queries."""
-    rows = list(ProjectCostCode.objects.filter(pk__in=pks).values(*COLUMNS))
-    types = _cost_types([row["cost_code_id"] for row in rows])
-    parents = _parents(rows)
-    return {row["id"]: _shown(row, types, parents) for row in rows}
+    return _extended(pks, types=_cost_types(pks), parents=_parents(pks))
 
 
-def compact(pks: Sequence[int]) -> dict[int, object]:
-    """The fields that an ERP needs."""
-    names = ("id", "code", "full_code", "name", "origin_id", "standard_cost_code_id")
-    return {pk: {name: row[name] for name in names} for pk, row in extended(pks).items()}
-
-
-def _shown(
-    row: Row,
-    types: Mapping[int, list[dict[str, object]]],
-    parents: Mapping[tuple[int, int], int],
-) -> dict[str, object]:
-    # None for a parent that was removed from the project.
-    parent_id = parents.get((row["project_id"], row["cost_code__parent_id"] or 0))
-    return {
-        "id": row["id"],
-        "code": row["cost_code__code"],
-        "full_code": row["cost_code__full_code"],
-        "sortable_code": row["cost_code__full_code"],
-        "name": row["cost_code__description"],
-        "biller": row["project__name"],
-        "biller_id": row["project_id"],
-        "biller_type": "Project",
-        "biller_origin_id": row["project__origin_id"] or None,
-        "budgeted": False,
-        "position": None,
-        "parent": {"id": parent_id},
-        "standard_cost_code_id": row["cost_code_id"],
-        "standard_cost_code_list_id": row["cost_code__list_id"],
-        "line_item_types": types.get(row["cost_code_id"], []),
-        "origin_id": row["cost_code__origin_id"] or None,
-        "origin_data": sendable.text_of(row["cost_code__origin_data"]) or None,
-        "created_at": row["added_at"],
-        # For this project the code is new when it is added, however long the list has had it.
-        "updated_at": max(row["added_at"], row["cost_code__updated_at"]),
-        "deleted_at": None,
-    }
-
-
-def _cost_types(code_ids: Sequence[int]) -> dict[int, list[dict[str, object]]]:
+def _cost_types(pks: Sequence[int]) -> dict[int, list[dict[str, object]]]:
     """Cost code id -> the cost types that are enabled for it."""
     types: defaultdict[int, list[dict[str, object]]] = defaultdict(list)
-    ticks = CodeCostType.objects.filter(code__in=code_ids).select_related("cost_type")
-    for tick in ticks.order_by("cost_type_id"):
-        cost_type = tick.cost_type
-        types[tick.code_id].append(
+    codes = ProjectCostCode.objects.filter(among("pk", pks)).values("cost_code")
+    ticks = CodeCostType.objects.filter(code__in=codes).order_by("cost_type_id")
+    columns = ("id", "label", "code", "base_type", "origin_id")
+    names = (f"cost_type__{column}" for column in columns)
+    for code_id, pk, label, code, base_type, origin_id in ticks.values_list("code_id", *names):
+        types[code_id].append(
             {
-                "id": cost_type.pk,
-                "name": cost_type.label,
-                "code": cost_type.code,
-                "base_type": cost_type.base_type,
-                "origin_id": cost_type.origin_id or None,
+                "id": pk,
+                "name": label,
+                "code": code,
+                "base_type": base_type,
+                "origin_id": origin_id or None,
             }
         )
-    return dict(types)
+    return types
 
 
-def _parents(rows: Sequence[Row]) -> dict[tuple[int, int], int]:
-    """(Project id, cost code id) -> the project's own id of that code, for all parents."""
-    parent_ids = {row["cost_code__parent_id"] for row in rows} - {None}
-    parents = ProjectCostCode.objects.filter(
-        project__in={row["project_id"] for row in rows}, cost_code__in=parent_ids
+def _parents(pks: Sequence[int]) -> dict[int, dict[str, int | None]]:
+    """Code id -> the project's own id of its parent, for codes whose parent is on the project."""
+    parent = ProjectCostCode.objects.filter(
+        project=OuterRef("project"), cost_code=OuterRef("cost_code__parent")
     )
-    pairs = parents.values_list("project_id", "cost_code_id", "pk")
-    return {(project, code): pk for project, code, pk in pairs}
+    codes = ProjectCostCode.objects.filter(among("pk", pks), cost_code__parent__isnull=False)
+    pairs = codes.values_list("pk", Subquery(parent.values("pk")))
+    return {pk: {"id": parent_id} for pk, parent_id in pairs}

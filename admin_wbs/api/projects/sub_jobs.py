@@ -15,6 +15,7 @@ from admin_wbs.rows import ValueRow
 from erpbridge.access.models import Project
 from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
+from erpbridge.db.json_rows import JsonRows, OrNull
 from erpbridge.rest import sync
 from erpbridge.rest.deprecation import WORK_BREAKDOWN_STRUCTURE, deprecated
 from erpbridge.rest.pagination import Listing, Shape
@@ -33,7 +34,18 @@ READERS = {
     "origin_id": bodies.identifier(200),
     "origin_data": bodies.text(SubJob, "origin_data"),
 }
-COLUMNS = ("id", "code", "name", "origin_id", "origin_data", "created_at", "updated_at")
+sub_job_rows = JsonRows(
+    SubJob,
+    {
+        "id": "pk",
+        "code": "code",
+        "name": "name",
+        "origin_id": OrNull("origin_id"),
+        "origin_data": OrNull("origin_data"),
+        "created_at": "created_at",
+        "updated_at": "updated_at",
+    },
+)
 
 
 class SubJobView(Resource[SubJob]):
@@ -153,11 +165,3 @@ class SubJobRecords(Records):
         for row, record in good:
             row.pk = record.pk
             row.refuse(record.errors)
-
-
-def sub_job_rows(pks: Sequence[int]) -> dict[int, object]:
-    """Sub jobs in Procore's format."""
-    rows = SubJob.objects.filter(pk__in=pks).values(*COLUMNS)
-    # Procore answers null where a text is empty.
-    empty = ("origin_id", "origin_data")
-    return {row["id"]: row | {name: row[name] or None for name in empty} for row in rows}

@@ -18,6 +18,7 @@ from admin_wbs.rows import ValueRow
 from admin_wbs.segments import default_structure
 from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
+from erpbridge.db.json_rows import JsonRows, OrNull
 from erpbridge.rest import sync
 from erpbridge.rest.pagination import Listing, Shape
 from erpbridge.rest.requests import bodies, scope
@@ -49,6 +50,17 @@ READERS = {
 }
 COLUMNS = {"name": "label", "csv_import_code": "code"}
 FIELDS = {column: name for name, column in COLUMNS.items()}
+cost_types = JsonRows(
+    CostType,
+    {
+        "id": "pk",
+        "name": "label",
+        "code": "code",
+        "base_type": "base_type",
+        "origin_data": OrNull("origin_data"),
+        "origin_id": OrNull("origin_id"),
+    },
+)
 
 
 class CostTypeView(Resource[CostType]):
@@ -161,19 +173,3 @@ def _read(row: SyncRow) -> ValueRow:
     values, errors = bodies.read(row.given, READERS)
     row.refuse(errors)
     return ValueRow({COLUMNS.get(name, name): value for name, value in values.items()}, pk=row.pk)
-
-
-def cost_types(pks: Sequence[int]) -> dict[int, object]:
-    """Cost types in Procore's format."""
-    rows = CostType.objects.filter(pk__in=pks)
-    return {
-        cost_type.pk: {
-            "id": cost_type.pk,
-            "name": cost_type.label,
-            "code": cost_type.code,
-            "base_type": cost_type.base_type,
-            "origin_data": cost_type.origin_data or None,
-            "origin_id": cost_type.origin_id or None,
-        }
-        for cost_type in rows
-    }

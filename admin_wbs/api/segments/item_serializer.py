@@ -19,6 +19,7 @@ from admin_wbs.models import (
     WbsCodeItem,
 )
 from admin_wbs.models.full_code import MOST_TIERS
+from erpbridge.db.among import among
 
 COLUMNS = (
     "id",
@@ -40,10 +41,10 @@ Rows = dict[int, dict[str, object]]
 
 def tiered(model: Tiers, segment: Segment, pks: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Cost codes, or items of a custom segment, with their paths."""
-    rows = list(model._base_manager.filter(pk__in=pks).values(*COLUMNS))
+    rows = list(model._base_manager.filter(among("pk", pks)).values(*COLUMNS))
     ancestors_by_id = _above(model, rows)
-    children = model._base_manager.filter(parent__in=pks).values_list("parent_id", flat=True)
-    parents = set(children.distinct())
+    children = model._base_manager.filter(among("parent_id", pks))
+    parents = set(children.values_list("parent_id", flat=True).distinct())
     used = _used(model, pks)
     return {
         row["id"]: _item(
@@ -59,7 +60,7 @@ def tiered(model: Tiers, segment: Segment, pks: Sequence[int]) -> dict[int, dict
 
 def project_codes(segment: Segment, pks: Sequence[int]) -> Rows:
     """Cost codes of one project. All ids, also in paths, are the project's own ids."""
-    rows = ProjectCostCode.objects.filter(pk__in=pks)
+    rows = ProjectCostCode.objects.filter(among("pk", pks))
     placed = dict(rows.values_list("cost_code_id", "pk"))
     items = tiered(CostCode, segment, sorted(placed))
     project = rows.values("project")
@@ -89,7 +90,7 @@ def project_codes(segment: Segment, pks: Sequence[int]) -> Rows:
 
 def cost_types(segment: Segment, pks: Sequence[int]) -> Rows:
     """Cost types as items of their segment."""
-    rows = CostType.objects.filter(pk__in=pks).with_ticks()
+    rows = CostType.objects.filter(among("pk", pks)).with_ticks()
     used = WbsCodeItem.objects.used_ids("cost_type", pks)
     return {
         cost_type.pk: _item(
@@ -104,7 +105,7 @@ def cost_types(segment: Segment, pks: Sequence[int]) -> Rows:
 
 def sub_jobs(segment: Segment, pks: Sequence[int]) -> Rows:
     """Sub jobs of a project as items of their segment."""
-    rows = SubJob.objects.filter(pk__in=pks)
+    rows = SubJob.objects.filter(among("pk", pks))
     used = WbsCodeItem.objects.used_ids("sub_job", pks)
     return {
         sub_job.pk: _item(
@@ -165,7 +166,7 @@ def _above(model: Tiers, rows: Sequence[Row]) -> dict[int, tuple[int | None, str
     for _tier in range(MOST_TIERS):
         if not pks:
             break
-        tier = model._base_manager.filter(pk__in=pks)
+        tier = model._base_manager.filter(among("pk", pks))
         ancestors |= {
             pk: (up, text) for pk, up, text in tier.values_list("pk", "parent_id", "description")
         }
@@ -190,5 +191,6 @@ def _used(model: Tiers, pks: Sequence[int]) -> set[int]:
     """Ids of cost codes on a project or in the ERP, or of items in a budget code."""
     if model is SegmentItem:
         return WbsCodeItem.objects.used_ids("item", pks)
-    used = ProjectCostCode.objects.filter(cost_code__in=pks).values_list("cost_code_id", flat=True)
-    return {*used, *CostCode.objects.filter(pk__in=pks).synced().values_list("pk", flat=True)}
+    placed = ProjectCostCode.objects.filter(among("cost_code_id", pks))
+    synced = CostCode.objects.filter(among("pk", pks)).synced()
+    return {*placed.values_list("cost_code_id", flat=True), *synced.values_list("pk", flat=True)}

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from erpbridge.access.models import Project
 from erpbridge.access.permissions import Permission
 from erpbridge.access.querysets import projects_matching
+from erpbridge.db.json_rows import Field, JsonRows, Made, OrNull, Same
 from erpbridge.people.api import project_schemas
 from erpbridge.people.api.project_writes import DAYS, ORIGIN, PLACE, READERS, Writes
 from erpbridge.rest import sync
@@ -41,7 +42,40 @@ ABSENT = (
 )
 # In the full view only, and null like those above.
 SHOWN_ONLY = ("standard_cost_code_list_id", "office", "program", "project_type")
-Rows = dict[int, dict[str, object]]
+Rows = Mapping[int, dict[str, object]]
+
+
+def _company(pk: int, name: str) -> dict[str, object]:
+    return {"id": pk, "name": name}
+
+
+NAMES: dict[str, Field] = {
+    "id": "pk",
+    "name": "name",
+    "display_name": Made(Project.title, "number", "name"),
+    "project_number": OrNull("number"),
+}
+NORMAL: dict[str, Field] = {
+    **dict.fromkeys(ABSENT, Same(None)),
+    **{name: OrNull(name) for name in (*PLACE[:-1], *DAYS, *ORIGIN)},
+    **NAMES,
+    "active": "is_active",
+    "is_demo": Same(False),
+    "created_at": "created_at",
+    "updated_at": "updated_at",
+    "company": Made(_company, "account_id", "account__name"),
+    "custom_fields": Same({}),
+}
+FULL: dict[str, Field] = {
+    **NORMAL,
+    **dict.fromkeys(SHOWN_ONLY, Same(None)),
+    "is_erp_integrated": "use_with_erp",
+    "departments": Same(()),
+    "description": OrNull("description"),
+}
+compact = JsonRows(Project, NAMES)
+normal = JsonRows(Project, NORMAL)
+full = JsonRows(Project, FULL)
 
 
 @filtering("true or false.")
@@ -88,57 +122,6 @@ SORTS = {
 def only_ids(pks: Sequence[int]) -> Rows:
     """Return the id."""
     return {pk: {"id": pk} for pk in pks}
-
-
-def compact(pks: Sequence[int]) -> Rows:
-    """Return the fields that a selection list needs."""
-    return {
-        project.pk: {
-            "id": project.pk,
-            "name": project.name,
-            "display_name": str(project),
-            "project_number": project.number or None,
-        }
-        for project in Project.objects.filter(pk__in=pks)
-    }
-
-
-def normal(pks: Sequence[int]) -> Rows:
-    """Return the fields of a list."""
-    projects = Project.objects.filter(pk__in=pks).select_related("account")
-    return {project.pk: _normal(project) for project in projects}
-
-
-def full(pks: Sequence[int]) -> Rows:
-    """Return all fields of a project."""
-    projects = Project.objects.filter(pk__in=pks).select_related("account")
-    return {
-        project.pk: _normal(project)
-        | dict.fromkeys(SHOWN_ONLY)
-        | {
-            "is_erp_integrated": project.use_with_erp,
-            "departments": [],
-            "description": project.description or None,
-        }
-        for project in projects
-    }
-
-
-def _normal(project: Project) -> dict[str, object]:
-    fields: dict[str, object] = dict.fromkeys(ABSENT)
-    fields |= {name: getattr(project, name) or None for name in (*PLACE[:-1], *DAYS, *ORIGIN)}
-    return fields | {
-        "id": project.pk,
-        "name": project.name,
-        "display_name": str(project),
-        "project_number": project.number or None,
-        "active": project.is_active,
-        "is_demo": False,
-        "created_at": project.created_at,
-        "updated_at": project.updated_at,
-        "company": {"id": project.account_id, "name": project.account.name},
-        "custom_fields": {},
-    }
 
 
 def of_company(pks: Sequence[int]) -> Rows:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from erpbridge.access.form_digest import levels_of
 from erpbridge.access.levels import Level, Tool, ToolLevels
 from erpbridge.access.models import Membership, Project, ProjectMembership
+from erpbridge.db.among import among
 from erpbridge.rest.pagination import Shape
 
 # Procore's fields that have no equivalent here; they are null.
@@ -66,7 +67,7 @@ def shapes(project: Project | None) -> Mapping[str, Shape]:
     def normal(pks: Sequence[int]) -> Rows:
         """Return the fields of a list."""
         levels_by_id = _project_levels(pks, project)
-        members = Membership.objects.filter(pk__in=pks).select_related("user")
+        members = Membership.objects.filter(among("pk", pks)).select_related("user")
         return {
             member.pk: user(member) | _levels(levels_by_id.get(member.pk, member))
             for member in members
@@ -81,12 +82,12 @@ def shapes(project: Project | None) -> Mapping[str, Shape]:
 
 def ids_only(pks: Sequence[int]) -> dict[int, int]:
     """Return bare ids, as Procore does."""
-    return dict(Membership.objects.filter(pk__in=pks).values_list("pk", "user"))
+    return dict(Membership.objects.filter(among("pk", pks)).values_list("pk", "user"))
 
 
 def compact(pks: Sequence[int]) -> Rows:
     """Return the fields that a selection list needs."""
-    rows = Membership.objects.filter(pk__in=pks).values_list("pk", "user", "user__name")
+    rows = Membership.objects.filter(among("pk", pks)).values_list("pk", "user", "user__name")
     return {
         pk: {"id": user_id, "name": name}
         | dict(zip(("first_name", "last_name"), names_of(name), strict=True))
@@ -98,7 +99,7 @@ def _project_levels(pks: Sequence[int], project: Project | None) -> dict[int, To
     """Return the levels in the project by membership; empty without a project."""
     if project is None:
         return {}
-    rows = ProjectMembership.objects.filter(project=project, membership__in=pks)
+    rows = ProjectMembership.objects.filter(among("membership_id", pks), project=project)
     return {row.membership_id: row for row in rows}
 
 

@@ -70,6 +70,20 @@ def test_a_whole_list_is_copied_to_a_project(api, project, code_list, made):
     assert shown_code == below
 
 
+def test_a_code_of_a_project_shows_the_origin_of_the_standard_code(api, project, code_list, made):
+    origin = {"origin_id": "C-2", "origin_data": "batch 7"}
+    body = {"standard_cost_code_list_id": code_list.pk, "standard_cost_code": origin}
+    api.patch(f"standard_cost_codes/{made['02'].pk}", body)
+    copy(api, project, code_list)
+    listed = api.get(f"cost_codes?project_id={project.pk}&sort=full_code").json()
+    assert {row["full_code"]: (row["origin_id"], row["origin_data"]) for row in listed} == {
+        "01": (None, None),
+        "01-100": (None, None),
+        "02": ("C-2", "batch 7"),
+        "02-220": (None, None),
+    }
+
+
 def test_a_subset_comes_with_what_is_above_and_without_what_is_below(api, project, code_list, made):
     done = copy(api, project, code_list, made["01-100"], made["02"])
     assert done.status_code == 201
