@@ -49,17 +49,21 @@ def embedded(items: int = ITEMS, pages: int = PAGES) -> Result:
 
 
 def shared(items: int = ITEMS, pages: int = PAGES) -> Result:
-    """A web server of one process, and a worker of two, on PostgreSQL and Redis."""
+    """A web server of one process and of two, and a worker of two, on PostgreSQL and Redis."""
     place = ground.ground()
     ground.connect(place)
     with programs.workers() as worker:
         ground.send_and_accept(place, ground.add_companies(place, items))
         _wait_until_synced(place)
         exporting = _megabytes(worker.pid)
-    with programs.web() as (address, server):
-        _browse(place, address, pages)
-        serving = _megabytes(server.pid)
-    figures = {"worker and its two processes": exporting, "web server with one process": serving}
+    figures = {"worker and its two processes": exporting}
+    for processes, name in (
+        (2, "web server with two processes"),
+        (1, "web server with one process"),
+    ):
+        with programs.web(processes=processes) as (address, server):
+            _browse(place, address, pages)
+            figures[name] = _megabytes(server.pid)
     return _result("memory_shared", figures)
 
 

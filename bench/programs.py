@@ -42,11 +42,15 @@ def serving() -> Iterator[tuple[str, Running]]:
 
 
 @contextmanager
-def web() -> Iterator[tuple[str, Running]]:
-    """The address of the web server of a shared installation, with one process."""
+def web(*, processes: int = 1) -> Iterator[tuple[str, Running]]:
+    """The address of the web server of a shared installation; several processes share memory."""
     place = f"127.0.0.1:{free_port()}"
     command = [sys.executable, "-m", "gunicorn", "erpbridge.wsgi", "--log-level=warning"]
-    command += [f"--bind={place}", "--worker-class=gthread", "--workers=1", "--threads=8"]
+    command += [f"--bind={place}", f"--workers={processes}"]
+    if processes > 1:
+        command.append("--config=python:erpbridge.processes.gunicorn_conf")
+    else:
+        command += ["--worker-class=gthread", "--threads=8"]
     with running([*command, "--no-control-socket"], _environment()) as program:
         yield _up(f"http://{place}", program), program
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache, lru_cache
-
-import pycountry
 
 from erpbridge.db.text import unaccented
 
@@ -119,13 +118,21 @@ def located(text: str, country: str = "") -> Place:
 @cache
 def state_names(country: str) -> dict[str, str]:
     """Return code (without the country's prefix) and name of every state of a country."""
-    subdivisions = pycountry.subdivisions.get(country_code=country)  # type: ignore[no-untyped-call]
-    return dict(
-        sorted(
-            (subdivision.code.partition("-")[2], subdivision.name)
-            for subdivision in subdivisions or ()
-        )
-    )
+    return dict(sorted(_states_by_country().get(country, ())))
+
+
+@cache
+def _states_by_country() -> dict[str, list[tuple[str, str]]]:
+    """Return code and name of the states of all countries."""
+    # Imported here, as below: only forms with addresses and imports need it.
+    import pycountry
+
+    states: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    # A copy that is dropped at the end: the library's own would stay, with indexes of 4 MB.
+    for subdivision in pycountry.Subdivisions(pycountry.subdivisions.filename):
+        code = subdivision.code.partition("-")[2]
+        states[subdivision.country_code].append((code, subdivision.name))
+    return dict(states)
 
 
 def _as_text(matches: dict[str, str]) -> str:
@@ -153,6 +160,8 @@ def _states(country: str) -> dict[str, str]:
 @cache
 def _countries() -> dict[str, str]:
     """Map normalized codes and names to the country code; ISO 3166 wins over aliases."""
+    import pycountry
+
     codes: dict[str, str] = dict(ALIASES)
     for country in pycountry.countries:
         # In this order, so that a code wins over a name.

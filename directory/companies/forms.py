@@ -12,9 +12,6 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Model
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
-from stdnum.au import abn
-from stdnum.exceptions import ValidationError as NumberError
-from stdnum.us import ein
 
 from directory.companies.services import COLUMNS, RELATIONS
 from directory.company_fields import countries, logos, required_fields
@@ -289,6 +286,11 @@ def _named(person: Membership) -> str:
 
 def number_warning(values: Mapping[str, Any]) -> str | None:
     """Why a tax number looks wrong. It is stored as typed, because registers have exceptions."""
+    # Imported here: only a company that is saved needs it.
+    from stdnum.au import abn
+    from stdnum.exceptions import ValidationError as NumberError
+    from stdnum.us import ein
+
     number = values.get("entity_id", "")
     # There is no known form to check numbers of other registers by.
     check = {EntityType.EIN: ein, EntityType.ABN: abn}.get(values.get("entity_type", ""))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 
-import pycountry
-
 from erpbridge.countries import state_names
 
 HOME = "US"
@@ -14,6 +12,9 @@ HOME = "US"
 @cache
 def countries() -> dict[str, str]:
     """Code -> name, the home country first."""
+    # Imported here: most pages and processes name no country.
+    import pycountry
+
     every = sorted(pycountry.countries, key=lambda item: (item.alpha_2 != HOME, item.name))
     return {country.alpha_2: country.name for country in every}
 

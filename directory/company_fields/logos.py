@@ -9,7 +9,6 @@ from uuid import uuid4
 from django.core.exceptions import ValidationError
 from django.core.files import File
 from django.core.files.uploadedfile import UploadedFile
-from PIL import Image
 
 CONTENT_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 MOST_BYTES = 1024 * 1024
@@ -46,6 +45,9 @@ def content_type(name: str) -> str:
 
 def _look_into(upload: File[bytes]) -> tuple[str, tuple[int, int]]:
     """Kind and size of a picture. Pillow raises many exceptions; all mean a bad file."""
+    # Imported here: only an upload needs it.
+    from PIL import Image
+
     try:
         with warnings.catch_warnings():
             # A small file may unpack to gigabytes; Pillow only warns of it.

@@ -1,12 +1,8 @@
-"""Export health in Prometheus' text format and as JSON."""
+"""Export health as metrics and as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from erp_integrations.adapters.base import Delivery
 from erp_integrations.monitoring.health import (
@@ -22,28 +18,8 @@ LEFT_TO: Mapping[str, str] = {Delivery.POLLED: "erp", Delivery.FILE: "person"}
 Sample = tuple[dict[str, object], float]
 
 
-class SnapshotCollector(Collector):
-    """The metrics of one snapshot; gauges, because each is counted when requested."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield every metric that has a sample."""
-        for name, text, samples in _metrics(self.snapshot):
-            if samples:
-                yield _gauge(name, text, samples)
-
-
-def prometheus(snapshot: Snapshot) -> bytes:
-    """All metrics in Prometheus' text format."""
-    # Not the library's own registry, which adds metrics of the web process that was asked.
-    registry = CollectorRegistry()
-    registry.register(SnapshotCollector(snapshot))
-    return generate_latest(registry)
-
-
-def _metrics(snapshot: Snapshot) -> Iterator[tuple[str, str, list[Sample]]]:
+def metrics(snapshot: Snapshot) -> Iterator[tuple[str, str, list[Sample]]]:
+    """Yield name, text and samples of every metric; gauges, counted when they are requested."""
     labeled = [(_labels(health), health) for health in snapshot.connections]
     counts = [
         ({**labels, "state": str(state)}, float(n))
@@ -127,13 +103,6 @@ def _labels(health: ConnectionHealth) -> dict[str, object]:
         "connection": connection.pk,
         "adapter": connection.adapter,
     }
-
-
-def _gauge(name: str, text: str, samples: Iterable[Sample]) -> Metric:
-    gauge = GaugeMetricFamily(f"erpbridge_{name}", text)
-    for labels, value in samples:
-        gauge.add_sample(gauge.name, {key: str(label) for key, label in labels.items()}, value)
-    return gauge
 
 
 def as_json(snapshot: Snapshot) -> dict[str, object]:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from openpyxl.utils import get_column_letter
-
 from erpbridge.db.text import fold
 from erpbridge.json_values import Json
 
@@ -36,6 +34,9 @@ class Line:
 
     def address(self, index: int) -> str:
         """Return the spreadsheet address of a cell of this line, such as B7."""
+        # Imported here, as in ``workbooks``.
+        from openpyxl.utils import get_column_letter
+
         return f"{get_column_letter(index + 1)}{self.number}"
 
     def as_json(self) -> list[Json]:

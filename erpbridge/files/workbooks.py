@@ -1,6 +1,7 @@
 """XLSX files: read the first sheet as a table of text, and write tables as workbooks.
 
-Uses openpyxl, which uses defusedxml (it rejects entities) if that is installed.
+Uses openpyxl, which uses defusedxml (it rejects entities) if that is installed. It is imported
+where it is used: it takes 7 MB, and most processes never see a workbook.
 """
 
 from __future__ import annotations
@@ -9,13 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from io import BytesIO
-from typing import Any
-
-import openpyxl
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, Cell
-from openpyxl.worksheet._write_only import WriteOnlyWorksheet
-from openpyxl.worksheet.worksheet import Worksheet
+from typing import TYPE_CHECKING, Any
 
 from erpbridge.files import archives, number_formats
 from erpbridge.files.table import (
@@ -28,6 +23,11 @@ from erpbridge.files.table import (
     too_many_columns,
     too_many_rows,
 )
+
+if TYPE_CHECKING:
+    from openpyxl.cell.cell import Cell
+    from openpyxl.worksheet._write_only import WriteOnlyWorksheet
+    from openpyxl.worksheet.worksheet import Worksheet
 
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 STARTS = (b"PK\x03\x04", b"PK\x05\x06")
@@ -55,6 +55,8 @@ def read(content: bytes) -> Table:
 
     :raises FileProblem: with the first reason why it is not a table.
     """
+    import openpyxl
+
     # Before openpyxl, which unpacks whatever it is given.
     archives.check(content)
     try:
@@ -75,6 +77,8 @@ def read(content: bytes) -> Table:
 
 def written(rows: Iterable[Sequence[str]], *, title: str) -> bytes:
     """Return a workbook of one sheet; every cell is text, none is a formula."""
+    import openpyxl
+
     book = openpyxl.Workbook(write_only=True)
     # Excel forbids these characters in the names of sheets, and more than 31 characters.
     sheet = book.create_sheet(re.sub(r"[\[\]:*?/\\\x00-\x1f']", " ", title)[:31].strip() or "Sheet")
@@ -87,6 +91,9 @@ def written(rows: Iterable[Sequence[str]], *, title: str) -> bytes:
 
 def _text_cell(sheet: WriteOnlyWorksheet, text: str) -> Cell:
     """Return a text cell: ``01`` keeps its zero, and ``=A1`` stays text when somebody edits it."""
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
     cell = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub(" ", text))
     cell.data_type, cell.number_format, cell.quotePrefix = "s", TEXT, True
     return cell

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import redis
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
@@ -79,6 +78,9 @@ def broker_problem() -> str | None:
     """Return why wake-ups cannot be published; None if they can, or without a broker."""
     if not settings.REDIS_URL:
         return None
+    # Imported here: without a broker nobody needs it, and it takes 6 MB.
+    import redis
+
     # Seconds; a health check must answer quickly.
     limits = {"socket_timeout": 2, "socket_connect_timeout": 1}
     try:

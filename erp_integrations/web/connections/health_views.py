@@ -13,19 +13,20 @@ from django.shortcuts import render
 from django.template.defaultfilters import pluralize
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from erp_integrations.adapters.base import Delivery
 from erp_integrations.connections.wait_reasons import Cause, Wait
 from erp_integrations.models.querysets import capped
 from erp_integrations.models.states import State
 from erp_integrations.monitoring import health
-from erp_integrations.monitoring import metrics as text
+from erp_integrations.monitoring import metrics as health_metrics
 from erp_integrations.monitoring.health import ConnectionHealth, Snapshot
 from erp_integrations.monitoring.metrics import LEFT_TO
 from erpbridge.access.permissions import Permission
 from erpbridge.access.scoping import ScopedRequest, scoped
 
+# Prometheus' text format.
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 WORKING = {"label": "Working", "color": "green", "icon": "check-circle"}
 # Yellow: paused by a person. Blue: ends by itself soon. Everything else is a problem.
 COLORS = {Cause.PAUSED: ("yellow", "pause"), Cause.HELD_BACK: ("blue", "clock")}
@@ -158,7 +159,7 @@ def for_operators(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., 
         if scheme.lower() == "bearer" and is_valid:
             return view(request)
         refused = HttpResponse(
-            "Send the metrics token as a bearer token.\n", CONTENT_TYPE_PLAIN_0_0_4, status=401
+            "Send the metrics token as a bearer token.\n", METRICS_TYPE, status=401
         )
         refused["WWW-Authenticate"] = 'Bearer realm="erpbridge"'
         return refused
@@ -169,7 +170,10 @@ def for_operators(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., 
 @for_operators
 def metrics(_request: HttpRequest) -> HttpResponse:
     """Metrics of all accounts in Prometheus' text format."""
-    return HttpResponse(text.prometheus(health.snapshot()), CONTENT_TYPE_PLAIN_0_0_4)
+    # Imported here: few installations collect metrics, and then from one of their processes.
+    from erp_integrations.monitoring import prometheus
+
+    return HttpResponse(prometheus.as_text(health.snapshot()), METRICS_TYPE)
 
 
 @for_operators
@@ -178,4 +182,4 @@ def as_json(_request: HttpRequest) -> HttpResponse:
 
     Always 200, since a problem of the export is no reason to stop a web server.
     """
-    return JsonResponse(text.as_json(health.snapshot()))
+    return JsonResponse(health_metrics.as_json(health.snapshot()))

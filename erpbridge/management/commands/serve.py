@@ -6,20 +6,16 @@ import os
 import secrets
 import socket
 import sys
-import warnings
 from argparse import ArgumentParser
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
-from gunicorn.app.base import BaseApplication
 
 from erpbridge import env
-from erpbridge.processes import embedded, gunicorn_conf, listen_address
 from erpbridge.processes.private_files import UMASK
 
 DEMO_WARNING = """
@@ -28,29 +24,6 @@ DEMO_WARNING = """
 *  Never put real data in here, and never open it to a network.                      *
 **************************************************************************************
 """
-
-
-class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
-    """Gunicorn with one process of eight threads; otherwise as in production."""
-
-    def __init__(self, options: dict[str, Any]) -> None:
-        self.options = options
-        super().__init__()
-
-    def load_config(self) -> None:
-        """Set the given options in place of a command line."""
-        for name, value in self.options.items():
-            self.cfg.set(name, value)
-
-    def load(self) -> Callable[..., object]:
-        """Return the WSGI application."""
-        if not settings.PRODUCTION:
-            warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
-        # Imported here, because the import sets up Django, which would warn without the filter
-        # above.
-        from erpbridge.wsgi import application
-
-        return application
 
 
 class Command(BaseCommand):
@@ -76,36 +49,8 @@ class Command(BaseCommand):
         if demo:
             call_command("seed_demo")
             self.stdout.write(DEMO_WARNING)
-        # Close the connections, because the serving process is a fork and must not share them.
         connections.close_all()
-        Server(self.server_options(host, port)).run()
-
-    def server_options(self, host: str, port: int) -> dict[str, object]:
-        """Return gunicorn's settings."""
-        display_host = f"[{host}]" if ":" in host else host
-
-        def ready(worker: object) -> None:
-            embedded.post_worker_init(worker)
-            listen_address.keep(listen_address.of(host, port))
-            self.stdout.write(
-                f"erpbridge is ready at http://{display_host}:{port}/  (Ctrl-C ends it)"
-            )
-            self.stdout.flush()
-
-        return {
-            "bind": f"{display_host}:{port}",
-            "workers": 1,
-            "worker_class": gunicorn_conf.worker_class,
-            "threads": gunicorn_conf.threads,
-            "limit_request_line": gunicorn_conf.limit_request_line,
-            "graceful_timeout": 8,
-            "loglevel": "warning",
-            "proc_name": "erpbridge",
-            "control_socket_disable": True,
-            "post_worker_init": ready,
-            "worker_exit": embedded.worker_exit,
-            "on_exit": lambda _arbiter: listen_address.forget(),
-        }
+        become_server(host, port)
 
 
 def refuse_taken(host: str, port: int) -> None:
@@ -127,6 +72,16 @@ def refuse_taken(host: str, port: int) -> None:
                 f"Cannot listen on {host} port {port}: {error.strerror}. "
                 f"Choose another one, for example: make run PORT={port + 1}"
             ) from error
+
+
+def become_server(host: str, port: int) -> NoReturn:
+    """Replace this process with the web server, which then has nothing of the command in memory."""
+    # The server finds the product's packages from whatever folder the command was started in.
+    paths = (str(settings.BASE_DIR), os.environ.get("PYTHONPATH"))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    sys.stdout.flush()
+    command = [sys.executable, "-m", "erpbridge.processes.server", host, str(port)]
+    os.execve(sys.executable, command, environment)  # noqa: S606 - a list, never a shell
 
 
 def restart_in_demo_mode() -> None:

@@ -9,13 +9,15 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from erpbridge.rest.responses import JsonAnswer
-from erpbridge.rest.schema.openapi import describe
 
 
 @login_not_required
 @require_safe
 def openapi(_request: HttpRequest) -> JsonAnswer:
     """Serve ``/rest/openapi.json``, for client generators and tests."""
+    # Imported here: the generator and its libraries are 6 MB that no other page needs.
+    from erpbridge.rest.schema.openapi import describe
+
     return JsonAnswer(describe())
 
 

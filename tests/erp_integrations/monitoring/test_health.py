@@ -22,7 +22,7 @@ from erp_integrations.export import lease_recovery
 from erp_integrations.export.delivery import file as file_delivery
 from erp_integrations.models import Attempt, Connection, Halt, Item, Ticker, Worker
 from erp_integrations.models.states import State
-from erp_integrations.monitoring import health, heartbeat, metrics
+from erp_integrations.monitoring import health, heartbeat, prometheus
 from erpbridge.access.levels import Level
 from tests.erp_integrations import steps
 from tests.factories import (
@@ -165,7 +165,7 @@ def test_names_of_customers_are_not_in_the_metrics(operator, connection, company
 
 def test_label_values_are_escaped(connection):
     Connection.objects.update(adapter='a"b\\c\nd')
-    text = metrics.prometheus(health.snapshot()).decode()
+    text = prometheus.as_text(health.snapshot()).decode()
     (family,) = [
         family
         for family in text_string_to_metric_families(text)
