@@ -17,6 +17,13 @@ __all__ = ["company", "connection"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+# Whether the control that has the focus is what a click in its middle meets.
+SEEN = """() => {
+  const control = document.activeElement, place = control.getBoundingClientRect();
+  const met = document.elementFromPoint(place.x + place.width / 2, place.y + place.height / 2);
+  return control.matches(".sort") && control.contains(met);
+}"""
+
 
 @pytest.fixture
 def to(live_server, account, project):
@@ -69,3 +76,18 @@ def test_ticked_rows_are_counted_and_sent(
     page.get_by_role("button", name="Send to ERP").click()
     page.wait_for_url("**/requests/**")
     assert sorted(Item.objects.values_list("label", flat=True)) == ["Alpha", "Gamma"]
+
+
+def test_on_a_phone_all_rows_are_ticked_at_once_and_headings_that_sort_are_seen(
+    page: Page, sign_in, ada, account, connection, to, project
+):
+    firms = CompanyFactory.create_batch(2, account=account)
+    company_services.add_to_project([firm.pk for firm in firms], project=project, by=ada)
+    sign_in(ada)
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(to("companies"))
+    page.get_by_text("Select all on this page").click()
+    expect(page.locator("[data-selected-count]")).to_have_text("2")
+    page.keyboard.press("Tab")
+    assert page.evaluate(SEEN)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

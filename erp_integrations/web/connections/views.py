@@ -32,6 +32,7 @@ from erp_integrations.models.record_types import record_types
 from erp_integrations.web.connections import erp_record_table as holds
 from erp_integrations.web.connections.forms import ConnectionForm, PauseForm
 from erp_integrations.web.connections.health_views import badge
+from erp_integrations.web.connections.rule_words import words_of
 from erp_integrations.web.item_list_views import kind_of
 from erp_integrations.workflow.links import connection_identity
 from erp_integrations.workflow.send import dry_run
@@ -147,19 +148,30 @@ def _limits(connection: Connection, manifest: Manifest | None) -> list[tuple[str
     if manifest is None or manifest.delivery == Delivery.FILE:
         return []
     declared, calls = manifest.rate.per_minute, manifest.concurrency
-    source = "" if connection.rate_per_minute is None else "Set in the settings."
-    if declared:
-        source = f"{source} The adapter declares {declared:,}.".strip()
-    rate = connection.rate_per_minute or declared
-    most = connection.max_in_flight
+    rate, most = connection.rate_per_minute, connection.max_in_flight
     return [
-        ("Commands a minute", f"{rate:,}" if rate else "No limit", source),
-        (
+        _limit("Commands a minute", _count(rate), _count(declared)),
+        _limit(
             "Most at once",
-            f"{most:,}" if most else "No limit",
-            f"The adapter declares {calls:,} call{'' if calls == 1 else 's'} at a time.",
+            _count(most, " record"),
+            f"{_count(calls, ' call')} at a time",
         ),
     ]
+
+
+def _limit(term: str, typed: str, declared: str) -> tuple[str, str, str]:
+    """A limit with the note where it comes from: the settings, or else the adapter."""
+    if typed:
+        note = f" The adapter declares {declared}." if declared else ""
+        return term, typed, f"Set in the settings.{note}"
+    return (term, declared, "As the adapter declares.") if declared else (term, "No limit", "")
+
+
+def _count(number: int | None, noun: str = "") -> str:
+    """A number with its noun in the right form; empty without a number."""
+    if not number:
+        return ""
+    return f"{number:,}{noun}{'s' if noun and number != 1 else ''}"
 
 
 def _inbound(connection: Connection, manifest: Manifest | None) -> str:
@@ -194,7 +206,18 @@ def _files(
 
 def _capabilities(entity: EntityManifest) -> dict[str, object]:
     can = [operation.value for operation in Operation if operation in entity.operations]
-    return {"manifest": entity, "can": ", ".join(can + ["import"] * entity.imports)}
+    return {
+        "manifest": entity,
+        "can": ", ".join(can + ["import"] * entity.imports),
+        "fields": [
+            {
+                "label": field.label,
+                "erp_name": field.erp_name,
+                "rules": [words_of(rule) for rule in field.rules],
+            }
+            for field in entity.fields
+        ],
+    }
 
 
 def show_errors(form: Form, error: ValidationError) -> None:

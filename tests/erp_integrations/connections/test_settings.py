@@ -67,8 +67,9 @@ def test_empty_is_what_the_adapter_declares(connection, save, declared, client_o
     assert "Empty: 240, as the adapter declares." in form.text
     assert "Empty: 7 calls at a time, as the adapter declares." in form.text
     page = client_of(ada).get(reverse("erp:connection", args=[connection.account_id])).text
-    assert "The adapter declares 240." in page
-    assert "The adapter declares 7 calls at a time." in page
+    by_adapter = '<span class="fact-note">As the adapter declares.</span>'
+    assert f"<dt>Commands a minute</dt><dd>240{by_adapter}" in page
+    assert f"<dt>Most at once</dt><dd>7 calls at a time{by_adapter}" in page
 
 
 @pytest.mark.parametrize("typed", ["0", "-1", "1.5", "100001", "9" * 30, "many", "\x00"])

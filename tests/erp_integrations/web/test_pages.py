@@ -258,6 +258,15 @@ def company_page(client, company):
     ).content.decode()
 
 
+def test_who_configures_can_connect_another_erp(client_of, ada, account, connection):
+    looks = UserFactory.create()
+    MembershipFactory.create(user=looks, account=account, erp_integrations=Level.READ_ONLY)
+    page = reverse("erp:connection", args=[account.pk])
+    leads = f'href="{reverse("erp:connection_create", args=[account.pk])}"'
+    assert leads in client_of(ada).get(page).text
+    assert leads not in client_of(looks).get(page).text
+
+
 def test_the_sender_reads_on_the_record_who_rejected_it_and_why(
     client_of, ada, pat, sent_item, company
 ):
@@ -303,6 +312,8 @@ def test_a_failure_says_what_happened_and_can_be_retried_with_another_id(
     accepted_and_exported(item, client, connection)
     page = client.get(item_url(item)).content.decode()
     assert "QUARRY1 is already in the ERP: Quarry &amp; Sons, LLC. Nothing was written." in page
+    assert '<td data-label="Looked first">In the ERP</td>' in page
+    assert '<td data-label="Outcome">Not applied</td>' in page
     assert "Retry" in page
     assert "Link instead" in page
     accepted_and_exported(item, client, connection, vendor_id="GRANITE1")
