@@ -17,6 +17,7 @@ from erp_integrations.sendable import Origin
 from erpbridge.access.models import Membership
 from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
+from erpbridge.db.among import among
 from erpbridge.rest.requests import bodies, countries
 from erpbridge.rest.requests.bodies import Reader, Values, reader
 from erpbridge.rest.sync import Records, SyncRow, without_refused
@@ -142,7 +143,8 @@ class Writes(Records):
         pks = {row.pk for row in rows if row.pk is not None}
         with_trades = ["trades"] if "trades" in self.required else []
         # The ids are of vendors that the caller can see: they come from visible().
-        stored = Company.objects.prefetch_related(*with_trades).in_bulk(pks)
+        known = Company.objects.filter(among("pk", pks))
+        stored = known.prefetch_related(*with_trades).in_bulk()
         self._people = _people(rows)
         self._codes = sendable.existing("cost_code", self.access.account.pk, _codes_named(rows))
         # Read once per row: ``put`` runs again, without the refused rows, after some row was

@@ -17,6 +17,7 @@ from directory.models.derived_columns import prepare
 from erp_integrations import sendable
 from erpbridge.access.models import Account, Membership, User
 from erpbridge.audit.services import Changes, Note, Verb, note
+from erpbridge.db.among import among
 from erpbridge.db.bulk_update import write_rows
 from erpbridge.json_values import Json
 from erpbridge.refusals import BulkResult, Left
@@ -37,7 +38,7 @@ def edit_many(new_values: Mapping[int, Values], *, account: Account, by: User) -
 
     :param new_values: company id -> checked values; ``trades``, ``bid_contacts`` as lists of rows.
     """
-    rows = Company.objects.filter(account=account, pk__in=list(new_values))
+    rows = Company.objects.filter(among("pk", new_values), account=account)
     # By id, as everywhere (docs/locks.md, "The order"), and without KEY, so that relations of these
     # companies can be stored meanwhile.
     companies = list(rows.select_for_update(of=("self",), no_key=True).order_by("pk"))
@@ -127,12 +128,16 @@ def _store(companies: Sequence[Company], differences: Mapping[int, Mapping[str, 
     # A row that does not change one of these columns is written with the value that it was read
     # with under the lock.
     columns = [name for name in (*STORED, "is_active") if name in changed]
+    moved: set[str] = set()
     for company in companies:
+        before = {name: getattr(company, name) for name in DERIVED}
         prepare(company)
+        moved |= {name for name in DERIVED if getattr(company, name) != before[name]}
         # For the audit events; the UPDATE below counts in the database.
         company.revision += 1
+    columns += [name for name in DERIVED if name in moved]
     # Use column names: by relation name, each related row would be fetched separately.
-    names = [f"{name}_id" if name in FOREIGN else name for name in (*columns, *DERIVED)]
+    names = [f"{name}_id" if name in FOREIGN else name for name in columns]
     write_rows(companies, names, revision=F("revision") + 1, updated_at=Now())
 
 

@@ -60,8 +60,11 @@ def note(account_id: int, notes: Iterable[Note], *, by: AbstractBaseUser | None)
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("note() needs the caller's transaction")
     request_id = current_request_id()
+    # One for all: making the default of each event would take a third of the time of the event.
+    at = Event._meta.get_field("at").get_default()
     events = [
         Event(
+            at=at,
             account_id=account_id,
             actor_id=by.pk if by else None,
             entity=entry.entity,

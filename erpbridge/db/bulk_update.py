@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from django.db import connection, models
 
+from erpbridge.db.among import among
 from erpbridge.db.batches import chunks
 from erpbridge.db.folded_fields import with_folded
 from erpbridge.db.row_values import OfRow
@@ -64,7 +65,7 @@ def in_lock_order(rows: models.QuerySet[Row, Row], ids: Sequence[int]) -> models
 
     Several such updates, in the order of their ids, lock all of their rows in one order too.
     """
-    chosen = rows.filter(pk__in=ids)
+    chosen = rows.filter(among("pk", ids))
     if len(ids) < 2 or not _can_lock():
         return chosen
     # Whatever the plan, the subquery is read from the lowest id on, and a row is changed only after
@@ -83,7 +84,7 @@ def lock_rows(rows: models.QuerySet[models.Model], ids: Iterable[int]) -> None:
         return
     ordered = rows.order_by("pk").select_for_update(no_key=True)
     for chunk in chunks(ordered_ids, AT_ONCE):
-        list(ordered.filter(pk__in=chunk).values_list("pk"))
+        list(ordered.filter(among("pk", chunk)).values_list("pk"))
 
 
 def _can_lock() -> bool:
