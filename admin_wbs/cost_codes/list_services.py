@@ -154,15 +154,14 @@ def read_only(code_list: CodeList) -> str | None:
     """Why the list cannot be changed here; None if it can."""
     if not code_list.is_erp:
         return None
-    connection = sendable.connected(code_list.account_id, CODE)
     # A connected ERP that has a list of its own never takes this one.
     if code_list.awaits_erp:
-        return OTHER_LIST if connection else None
-    if connection is None or connection.connection_id != code_list.connection_id:
+        return OTHER_LIST if code_list.connected else None
+    if code_list.erp is None:
         return DISCONNECTED
-    if connection.erp_owns:
+    if code_list.erp_owns:
         return (
-            f"{connection.label} owns these cost codes: they are made there, and fetched with "
+            f"{code_list.erp.label} owns these cost codes: they are made there, and fetched with "
             "Refresh from ERP."
         )
     return None

@@ -112,7 +112,9 @@ def codes_page(
         "listing": codes,
         "home": reverse("admin_wbs:list", args=[request.access.account.pk, code_list.pk]),
         "may": may(request.access, code_list),
-        "files": import_pages.actions(code_list, request.access),
+        "files": import_pages.actions(
+            code_list, request.access, is_empty=not codes.numbers["total"]
+        ),
         "may_configure": bool(request.access.can(Permission.CODES_EDIT)),
         "read_only": list_services.read_only(code_list),
         "awaits_erp": list_services.AWAITS if code_list.awaits_erp else "",

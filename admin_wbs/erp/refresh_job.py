@@ -53,11 +53,10 @@ def subject(code_list: CodeList) -> str:
 
 def refusal(code_list: CodeList) -> str | None:
     """Why the list cannot be refreshed from an ERP; None if it can."""
-    connection = sendable.connected(code_list.account_id, list_services.CODE)
-    if connection is None or code_list.connection_id != connection.connection_id:
+    if code_list.erp is None:
         return "The list belongs to no ERP that is connected."
-    if not connection.imports:
-        return f"{connection.label} does not provide its cost codes."
+    if not code_list.erp.imports:
+        return f"{code_list.erp.label} does not provide its cost codes."
     return None
 
 

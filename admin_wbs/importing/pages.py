@@ -53,11 +53,11 @@ class FileActions:
         return not self.reasons
 
 
-def actions(code_list: CodeList, access: Access) -> FileActions:
+def actions(code_list: CodeList, access: Access, *, is_empty: bool) -> FileActions:
     """What the person may do with files on a list's page."""
     why = list_services.read_only(code_list)
     may = bool(access.can(Permission.CODES_EDIT))
-    return FileActions(may, not code_list.codes.exists(), [why] if why else [])
+    return FileActions(may, is_empty, [why] if why else [])
 
 
 def preview(code_import: CodeImport, plan: Plan, params: QueryDict) -> dict[str, object]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -10,6 +12,7 @@ from django.db.models.functions import Now
 from admin_wbs.models.querysets.cost_codes import (
     CodeListQuerySet,
 )
+from erp_integrations import sendable
 from erpbridge.access.models import Account
 from erpbridge.db.folded_fields import Folding, KeyField, SearchField
 from erpbridge.imports.models import FileImport
@@ -73,6 +76,26 @@ class CodeList(Folding):
     def is_erp(self) -> bool:
         """True for the ERP Standard Cost Codes, connected or not."""
         return self.awaits_erp or self.connection_id is not None
+
+    @cached_property
+    def connected(self) -> sendable.Connected | None:
+        """The account's connection for cost codes, which may have another list; None without one.
+
+        Looked up once, as a page asks for it many times. A locked list is a new instance, so that
+        what is checked under the lock is the connection of that moment.
+        """
+        return sendable.connected(self.account_id, "cost_code")
+
+    @property
+    def erp(self) -> sendable.Connected | None:
+        """The connection that this list belongs to; None if it is not the account's present one."""
+        is_its_list = self.connected and self.connected.connection_id == self.connection_id
+        return self.connected if is_its_list else None
+
+    @property
+    def erp_owns(self) -> bool:
+        """True if the connected ERP owns the list: it is refreshed and never sent."""
+        return self.erp is not None and self.erp.erp_owns
 
 
 class CodeImport(FileImport):

@@ -23,24 +23,20 @@ def refresh_offer(access: Access, code_list: CodeList) -> dict[str, bool]:
     return {
         "may_refresh": offered and bool(access.can(Permission.CODES_EDIT)),
         "may_refresh_projects": offered and bool(access.can(Permission.CODES_REFRESH_PROJECTS)),
-        "erp_owns": erp_owns(code_list),
+        "erp_owns": code_list.erp_owns,
     }
 
 
 @register.inclusion_tag("wbs/refresh_news.html")
 def refresh_news(access: Access, code_list: CodeList) -> dict[str, object]:
     """Above a list's codes: a running refresh, and why there is no Send."""
-    connection = sendable.connected(code_list.account_id, list_services.CODE)
-    is_its_list = connection is not None and connection.connection_id == code_list.connection_id
-    context: dict[str, object] = {
-        "erp_owns": erp_owns(code_list),
-        "erp": connection.label if connection else "",
-        "wait": sendable.wait_of_list(
-            list_services.CODE, code_list.account_id, code_list.codes.all()
-        )
-        if is_its_list
-        else None,
-    }
+    context: dict[str, object] = {"erp_owns": code_list.erp_owns}
+    if code_list.erp:
+        codes = code_list.codes.all()
+        context |= {
+            "erp": code_list.erp.label,
+            "wait": sendable.wait_of_list(list_services.CODE, code_list.account_id, codes),
+        }
     return context | running(access, erp_refresh_job.subject(code_list))
 
 
@@ -49,11 +45,3 @@ def code_admin_actions(access: Access, code: CostCode) -> dict[str, object]:
     """What an account admin can do with a synced code."""
     may = bool(code.origin_id) and bool(access.can(Permission.CODES_UNLINK))
     return {"account": access.account, "code": code, "may_unlink": may}
-
-
-@register.simple_tag
-def erp_owns(code_list: CodeList) -> bool:
-    """True if the connected ERP owns the list: it is refreshed and never sent."""
-    connection = sendable.connected(code_list.account_id, list_services.CODE)
-    is_its_list = connection is not None and connection.connection_id == code_list.connection_id
-    return is_its_list and connection is not None and connection.erp_owns

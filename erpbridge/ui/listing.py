@@ -41,8 +41,8 @@ class Count:
 
 def capped_count(queryset: QuerySet[Model], *, cap: int = COUNT_CAP) -> Count:
     """Count without reading more than ``cap`` + 1 rows."""
-    # Unordered, so that the database can stop at any rows.
-    number = queryset.order_by()[: cap + 1].count()
+    # Unordered and of ids alone, so that the database can stop at any rows and computes nothing.
+    number = queryset.order_by().values("pk")[: cap + 1].count()
     return Count(min(number, cap), capped=number > cap)
 
 
@@ -125,7 +125,8 @@ def list_page(
         descending=order.descending,
         size=size,
         search=query,
-        count=capped_count(queryset),
+        # A page without others is its own count.
+        count=capped_count(queryset) if before or after else Count(len(rows)),
         here=f"?{params.urlencode()}" if params else "",
         next=order.cursor(rows[-1]) if after else "",
         previous=order.cursor(rows[0]) if before else "",

@@ -5,10 +5,11 @@ For their labels see docs/design/sending-to-erp.md, "Sending a company" and "Sen
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from erp_integrations.adapters.base import Operation, Problem
 from erp_integrations.models import Request
@@ -23,6 +24,8 @@ from erp_integrations.workflow.send.locks import BEYOND_EDITS
 from erp_integrations.workflow.send.readiness import Readiness, help_link, readiness
 from erp_integrations.workflow.send.validation import examine
 from erpbridge.access.policy import Access
+
+WAITING = Q(erp_state=State.READY)
 
 
 @dataclass(frozen=True)
@@ -51,49 +54,79 @@ def list_button(entity: str, access: Access, rows: QuerySet[Sendable]) -> ListBu
     :param rows: the records of the list that may be sent, as far as the record app decides.
     """
     kind = record_type(entity)
-    ready = readiness(entity, access)
-    waiting = 0
-    if access.can(kind.retrieve_action):
-        waiting = rows.filter(erp_state=State.READY).count()
     if not access.can(kind.send_action):
-        return ListButton(waiting=waiting)
+        may_retrieve = access.can(kind.retrieve_action)
+        return ListButton(waiting=rows.filter(WAITING).count() if may_retrieve else 0)
+    ready = readiness(entity, access)
     updates = ready.manifest is not None and Operation.UPDATE in ready.manifest.operations
-    to_send = rows.filter(unsent(updates=updates))
-    left_out = to_send.filter(rejected_as_it_is(entity)).count()
-    count = to_send.count() - left_out
+    numbers = _numbers(rows, entity, updates=updates)
     reasons = list(ready.problems)
-    if not count:
-        reasons.append(_nothing(kind, rows, ready, left_out))
-    # "Re-send" once any record of the list was sent or linked.
-    sent_before = rows.exclude(erp_state="", origin_id="").exists()
+    if not numbers.to_send:
+        reasons.append(_nothing(kind, numbers, ready))
     url, words = help_link(ready, access)
     return ListButton(
-        label="Re-send to ERP" if sent_before else "Send to ERP",
-        count=count,
+        # "Re-send" once any record of the list was sent or linked.
+        label="Send to ERP" if numbers.untouched == numbers.total else "Re-send to ERP",
+        count=numbers.to_send,
         enabled=not reasons,
         reasons=tuple(reasons),
-        waiting=waiting,
+        waiting=numbers.waiting if access.can(kind.retrieve_action) else 0,
         updates=updates,
-        left_out=left_out,
+        left_out=numbers.left_out,
         help_url=url,
         help_label=words,
     )
 
 
-def _nothing(
-    kind: RecordType, rows: QuerySet[Sendable], ready: Readiness, left_out: int
-) -> Problem:
+@dataclass(frozen=True)
+class _Numbers:
+    """How many records of a list there are: all, and those of each kind that the buttons name."""
+
+    total: int
+    waiting: int
+    moving: int
+    stuck: int
+    synced: int
+    untouched: int
+    left_out: int
+    to_send: int
+
+
+def _numbers(rows: QuerySet[Sendable], entity: str, *, updates: bool) -> _Numbers:
+    """Count by one query, and a second where a record was rejected."""
+    sent = unsent(updates=updates)
+    kinds = rows.order_by().values_list("erp_state", ~Q(origin_id=""), sent)
+    # Few kinds for any number of records; a count for each number would test each record for each.
+    counted = kinds.annotate(number=Count("pk"))
+    numbers = {(state, linked, sends): number for state, linked, sends, number in counted}
+
+    def among(is_of: Callable[[str, bool, bool], bool]) -> int:
+        return sum(number for kind, number in numbers.items() if is_of(*kind))
+
+    rejected = among(lambda state, _linked, sends: sends and state == State.REJECTED)
+    left_out = rows.filter(sent, rejected_as_it_is(entity)).count() if rejected else 0
+    return _Numbers(
+        total=sum(numbers.values()),
+        waiting=among(lambda state, *_: state == State.READY),
+        moving=among(lambda state, *_: state in MOVING),
+        stuck=among(lambda state, *_: state in (State.FAILED, State.NEEDS_ANSWER)),
+        synced=among(lambda _state, linked, _sends: linked),
+        untouched=among(lambda state, linked, _sends: not state and not linked),
+        left_out=left_out,
+        to_send=among(lambda _state, _linked, sends: sends) - left_out,
+    )
+
+
+def _nothing(kind: RecordType, numbers: _Numbers, ready: Readiness) -> Problem:
     """Why there is nothing to send, with the number of records per reason."""
     plural = kind.label_plural.lower()
-    total = rows.count()
+    total = numbers.total
     counts = {
-        "waiting for accounting": rows.filter(erp_state=State.READY).count(),
-        "being exported": rows.filter(erp_state__in=sorted(MOVING)).count(),
-        "failed or in need of an answer, which accounting has to resolve": rows.filter(
-            erp_state__in=[State.FAILED, State.NEEDS_ANSWER]
-        ).count(),
-        "rejected with a reason and not changed since: tick these to send them again": left_out,
-        f"synced with {ready.label or 'the ERP'}": rows.exclude(origin_id="").count(),
+        "waiting for accounting": numbers.waiting,
+        "being exported": numbers.moving,
+        "failed or in need of an answer, which accounting has to resolve": numbers.stuck,
+        "rejected with a reason and not changed since: tick these to send them again": numbers.left_out,
+        f"synced with {ready.label or 'the ERP'}": numbers.synced,
     }
     if not total:
         message = f"The list has no active {plural} to send."
