@@ -8,6 +8,7 @@ from functools import cached_property
 
 from django.db.models import Count, Q
 from django.http import QueryDict
+from django.urls import reverse
 
 from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CodeList, CostCode
@@ -20,6 +21,7 @@ from erpbridge.access.policy import Access
 from erpbridge.db.numbers import number
 from erpbridge.ui import page_params
 from erpbridge.ui.listing import Page, Token, list_page
+from erpbridge.ui.row_urls import page_url
 
 STATUSES = {"active": "Active", "inactive": "Inactive"}
 BADGES = dict(sendable.BADGE_CHOICES)
@@ -70,12 +72,13 @@ class Row:
     """A code as shown in the table. ``above``: shown only as an ancestor of other rows."""
 
     code: CostCode
+    href: str
     is_group: bool
     above: bool = False
     lock: sendable.Lock | None = None
     reason: str = ""
 
-    @property
+    @cached_property
     def badge(self) -> sendable.Badge:
         """The ERP badge of the code."""
         return sendable.badge(self.code)
@@ -189,7 +192,8 @@ def row_of(code: CostCode) -> Row:
     """The current row of one code."""
     reasons = sendable.reasons(list_services.CODE, code.account_id, [code])
     lock = _locks([code]).get(code.pk)
-    return Row(code, code.children.exists(), lock=lock, reason=reasons.get(code.pk, ""))
+    href = reverse("admin_wbs:code", args=[code.account_id, code.pk])
+    return Row(code, href, code.children.exists(), lock=lock, reason=reasons.get(code.pk, ""))
 
 
 def may(access: Access, code_list: CodeList) -> dict[str, bool]:
@@ -219,9 +223,11 @@ def _rows(codes: Sequence[CostCode], *, parents: bool) -> list[Row]:
     locks = _locks(codes)
     account_id = codes[0].account_id if codes else 0
     reasons = sendable.reasons(list_services.CODE, account_id, codes)
+    href = page_url("admin_wbs:code", account_id)
     rows = [
         Row(
             code,
+            href(code.pk),
             bool(getattr(code, "is_group", False)),
             lock=locks.get(code.pk),
             reason=reasons.get(code.pk, ""),
@@ -233,7 +239,7 @@ def _rows(codes: Sequence[CostCode], *, parents: bool) -> list[Row]:
     # A search result is read with the codes above it; those that match themselves are rows already.
     shown_ids = {code.pk for code in codes}
     above = [code for code in rendering.ancestors(codes) if code.pk not in shown_ids]
-    rows += [Row(code, is_group=True, above=True) for code in above]
+    rows += [Row(code, href(code.pk), is_group=True, above=True) for code in above]
     # The page came in this order, the codes above it have to be put in.
     return sorted(rows, key=lambda row: row.code.sort_path)
 

@@ -18,6 +18,7 @@ from erpbridge.db.numbers import number
 from erpbridge.ui import page_params
 from erpbridge.ui.listing import Page, Token, list_page
 from erpbridge.ui.navigation import Tab
+from erpbridge.ui.row_urls import url_of
 
 STATUSES = {"active": "Active", "inactive": "Inactive", "all": "Active and inactive"}
 BADGES = dict(sendable.BADGE_CHOICES)
@@ -146,10 +147,13 @@ def listing(access: Access, params: QueryDict) -> Listing:
         search=lambda companies, words: companies.search(words),  # type: ignore[attr-defined]
     )
     tokens = filters.tokens(page)
+    links = Links(access)
+    href = url_of(lambda company_id: links.to("company", company_id))
+    edit_href = url_of(lambda company_id: links.to("company_edit", company_id))
     return Listing(
         page=page,
         filters=filters,
-        rows=[_row(company, Links(access)) for company in page.rows],
+        rows=[_row(company, href(company.pk), edit_href(company.pk)) for company in page.rows],
         tokens=tokens,
         tabs=_tabs(filters, access=access),
         trades=list(access.account.trades.order_by("name_key")),
@@ -157,12 +161,12 @@ def listing(access: Access, params: QueryDict) -> Listing:
     )
 
 
-def _row(company: Company, links: Links) -> Row:
+def _row(company: Company, href: str, edit_href: str) -> Row:
     return Row(
         company,
         sendable.badge(company),
-        links.to("company", company.pk),
-        links.to("company_edit", company.pk),
+        href,
+        edit_href,
         # Sorted here: ``order_by()`` would ignore what was prefetched, and query for every row.
         ", ".join(sorted(trade.name for trade in company.trades.all())),
         sendable.is_locked(company),

@@ -33,6 +33,7 @@ from erpbridge.ui import page_params
 from erpbridge.ui.confirmation.bulk_confirm import NOTHING_TICKED
 from erpbridge.ui.listing import list_page
 from erpbridge.ui.navigation import Tab
+from erpbridge.ui.row_urls import NO_UUID, url_of
 
 # An item is created when it is sent, so its id sorts by that time and is never NULL, as paging
 # needs (docs/adr/0007-lists-page-by-keyset.md).
@@ -132,9 +133,13 @@ def _listed(
     table = grid(access, kind, page.rows) if can_act else None
     # Items to decide about wait for a person, so no reason of the connection is shown.
     held_up = {} if to_decide else wait_reasons.of_items(page.rows)
+    href = url_of(lambda item_id: scoped_urls.to(access, "item", public_id=item_id), NO_UUID)
     rows = [
         {
-            **_row(item, access, kind, held_up.get(item.pk)),
+            "item": item,
+            "badge": BADGES[item.state],
+            "url": href(item.public_id),
+            "wait": held_up.get(item.pk),
             "inputs": table["inputs"][item.pk] if table else [],
         }
         for item in page.rows
@@ -150,22 +155,6 @@ def kind_tabs(access: Access, current: RecordType) -> list[Tab]:
         tabs.append(Tab(kind.label_plural, list_url, kind is current))
         tabs += [Tab(page.label, page.href) for page in kind.further_pages(access)]
     return tabs
-
-
-def _row(
-    item: Item, access: Access, kind: RecordType, wait: wait_reasons.Wait | None
-) -> dict[str, object]:
-    url = scoped_urls.to(access, "item", public_id=item.public_id)
-    can_open = access.can(kind.view_action)
-    record = kind.url(item.account_id, item.record_id, scoped_urls.project_id(access))
-    return {
-        "item": item,
-        "badge": BADGES[item.state],
-        "url": url,
-        # Without access to the record's own tool, the item is shown instead.
-        "record_url": record if can_open else url,
-        "wait": wait,
-    }
 
 
 @require_safe

@@ -95,9 +95,9 @@ class _Numbers:
 def _numbers(rows: QuerySet[Sendable], entity: str, *, updates: bool) -> _Numbers:
     """Count by one query, and a second where a record was rejected."""
     sent = unsent(updates=updates)
-    kinds = rows.order_by().values_list("erp_state", ~Q(origin_id=""), sent)
+    kinds = rows.order_by().annotate(kind_linked=~Q(origin_id=""), kind_sent=sent)
     # Few kinds for any number of records; a count for each number would test each record for each.
-    counted = kinds.annotate(number=Count("pk"))
+    counted = kinds.values_list("erp_state", "kind_linked", "kind_sent").annotate(Count("pk"))
     numbers = {(state, linked, sends): number for state, linked, sends, number in counted}
 
     def among(is_of: Callable[[str, bool, bool], bool]) -> int:
@@ -125,7 +125,9 @@ def _nothing(kind: RecordType, numbers: _Numbers, ready: Readiness) -> Problem:
         "waiting for accounting": numbers.waiting,
         "being exported": numbers.moving,
         "failed or in need of an answer, which accounting has to resolve": numbers.stuck,
-        "rejected with a reason and not changed since: tick these to send them again": numbers.left_out,
+        "rejected with a reason and not changed since: tick these to send them again": (
+            numbers.left_out
+        ),
         f"synced with {ready.label or 'the ERP'}": numbers.synced,
     }
     if not total:

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from django import template
 from django.db.models import Model
-
+from django.template.loader import render_to_string
 from heroicons.templatetags import heroicons
 
 from erpbridge.ui import times
@@ -37,6 +37,13 @@ def heroicon_mini(name: str, *, size: int, **attrs: str) -> str:
     """Render an icon; the library builds it anew each time, and a page has hundreds."""
     icon: str = heroicons.heroicon_mini(name, size=size, **attrs)
     return icon
+
+
+@register.simple_tag
+@lru_cache(maxsize=256)
+def badge(label: str, color: str, icon: str = "") -> str:
+    """Render a badge; a list has the same few in all its rows."""
+    return render_to_string("parts/badge.html", {"label": label, "color": color, "icon": icon})
 
 
 @register.filter
