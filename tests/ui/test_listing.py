@@ -131,6 +131,14 @@ def test_a_page_costs_two_queries_and_no_offset(
     assert not [query for query in asked.captured_queries if "OFFSET" in query["sql"]]
 
 
+def test_a_page_without_others_is_its_own_count(
+    projects: list[Project], django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(1):
+        page = listed("q=pier+3&size=25")
+    assert page.count == Count(len(page.rows))
+
+
 def test_a_null_sort_key_is_a_programming_error(projects: list[Project]) -> None:
     queryset = Project.objects.all()
     with pytest.raises(ValueError, match="Coalesce"):
