@@ -157,7 +157,7 @@ def _failed_test(connection: Connection, _at: Moment) -> Wait | None:
 
 def _held_back(connection: Connection, at: Moment) -> Wait | None:
     until = at.ahead(connection.next_slot_at)
-    why = f"{connection} has reached its rate limit. The remaining items are sent automatically."
+    why = f"{connection} takes no more for now. The remaining items are sent automatically."
     return Wait(Cause.HELD_BACK, why, until) if until else None
 
 

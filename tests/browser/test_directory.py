@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 SEEN = """() => {
   const control = document.activeElement, place = control.getBoundingClientRect();
   const met = document.elementFromPoint(place.x + place.width / 2, place.y + place.height / 2);
-  return control.matches(".sort") && control.contains(met);
+  return control.contains(met) || control.closest("label")?.contains(met);
 }"""
 
 
@@ -89,5 +89,24 @@ def test_on_a_phone_all_rows_are_ticked_at_once_and_headings_that_sort_are_seen(
     page.get_by_text("Select all on this page").click()
     expect(page.locator("[data-selected-count]")).to_have_text("2")
     page.keyboard.press("Tab")
+    expect(page.locator(".sort:focus")).to_have_count(1)
     assert page.evaluate(SEEN)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_on_a_phone_the_reasons_do_not_cover_the_button_that_they_are_about(
+    page: Page, sign_in, ada, account, connection, to, project
+):
+    firm = CompanyFactory.create(account=account)
+    company_services.add_to_project([firm.pk], project=project, by=ada)
+    sign_in(ada)
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(to("companies"))
+    lowest = page.get_by_role("button", name="Retrieve from ERP", exact=True).bounding_box()
+    # The button is the last thing in sight.
+    page.set_viewport_size({"width": 390, "height": round(lowest["y"] + lowest["height"] + 20)})
+    page.get_by_role("button", name="Filter").focus()
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        assert page.evaluate(SEEN)
+    expect(page.locator(".why-tip:visible")).to_have_count(1)

@@ -81,7 +81,7 @@ CAUSES: dict[Cause, tuple[Callable[..., None], str, bool]] = {
         "called several times with a wrong password",
         True,
     ),
-    Cause.HELD_BACK: (use_up_the_rate, "has reached its rate limit", True),
+    Cause.HELD_BACK: (use_up_the_rate, "takes no more for now", True),
     Cause.UNUSABLE: (lose_the_adapter, "cannot be used: ", False),
 }
 
