@@ -66,14 +66,18 @@ def _is_given(row: models.Model, column_field: models.Field[Any, Any]) -> bool:
 
 def _cells(rows: Sequence[models.Model], column_field: models.Field[Any, Any]) -> list[str]:
     """Return the values of a column as COPY reads them."""
-    if type(column_field) not in AS_THEY_ARE:
-        return [_cell(row, column_field) for row in rows]
-    values = [getattr(row, column_field.attname) for row in rows]
-    return [NULL if value is None else str(value).translate(ESCAPES) for value in values]
+    if type(column_field) in AS_THEY_ARE:
+        values = [getattr(row, column_field.attname) for row in rows]
+        return [NULL if value is None else str(value).translate(ESCAPES) for value in values]
+    values = [column_field.pre_save(row, True) for row in rows]
+    if isinstance(column_field, JSONField):
+        return [_cell(value, column_field) for value in values]
+    # Most columns of new rows hold few different values, often only the default.
+    cells = {value: _cell(value, column_field) for value in set(values)}
+    return [cells[value] for value in values]
 
 
-def _cell(row: models.Model, column_field: models.Field[Any, Any]) -> str:
-    value = column_field.pre_save(row, True)
+def _cell(value: object, column_field: models.Field[Any, Any]) -> str:
     if value is None:
         return NULL
     if isinstance(column_field, JSONField):
