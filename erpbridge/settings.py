@@ -289,7 +289,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
         "interval_start": 0,
     }
     if REDIS_URL
-    else {"polling_interval": 0.05}
+    else {}
 )
 CELERY_BEAT_SCHEDULE = {"tick": {"task": "erp_integrations.export.tasks.tick", "schedule": 10.0}}
 

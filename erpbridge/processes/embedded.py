@@ -1,8 +1,8 @@
-"""One-process mode: a Celery worker thread and a ticker thread in the web server's process.
+"""One-process mode: a worker thread and a ticker thread in the web server's process.
 
-The broker is ``memory://``, so only the worker thread of the same process sees the wake-ups of a
-request. The rows of the export queue are authoritative; a lost wake-up delays work by at most one
-tick.
+The worker runs Celery's tasks, but needs no broker: a request puts its wake-up into the worker's
+inbox, and the thread wakes at once. The rows of the export queue are authoritative; a wake-up from
+another process, which this inbox does not get, is made up for by the next tick.
 """
 
 from __future__ import annotations
@@ -13,10 +13,8 @@ import signal
 import threading
 from typing import Any
 
-from celery.worker import WorkController
-from celery.worker import state as worker_state
 from django.conf import settings
-from django.db import connections
+from django.db import close_old_connections, connections
 
 from erpbridge.celery import app
 from erpbridge.processes.ticker import Ticker
@@ -26,6 +24,8 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
 SELF_TEST_SECONDS = 15.0
 STOP_SECONDS = 5.0
+# Name and arguments of a task.
+Message = tuple[str, tuple[Any, ...]]
 
 _heard = threading.Event()
 
@@ -36,12 +36,44 @@ def self_test() -> None:
     _heard.set()
 
 
+class Inbox:
+    """Messages in the order of their arrival; one that waits already is not added again."""
+
+    def __init__(self) -> None:
+        self._messages: dict[Message, None] = {}
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def put(self, name: str, args: tuple[Any, ...]) -> None:
+        """Add a message and wake up who waits for one."""
+        with self._changed:
+            self._messages.setdefault((name, args))
+            self._changed.notify()
+
+    def take(self) -> Message | None:
+        """Wait for the next message and remove it; None once the inbox is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._messages)
+            if self._closed:
+                return None
+            message = next(iter(self._messages))
+            del self._messages[message]
+            return message
+
+    def close(self) -> None:
+        """End the waiting; messages that were not taken are left to the next start's tick."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
 class EmbeddedWorker:
     """Starts and stops the two threads."""
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
-        self._worker = threading.Thread(target=self._work, name="celery-worker", daemon=True)
+        self._inbox = Inbox()
+        self._worker = threading.Thread(target=self._work, name="worker", daemon=True)
         self._ticker = Ticker(TICK_SECONDS)
 
     def start(self) -> None:
@@ -50,48 +82,44 @@ class EmbeddedWorker:
         :raises RuntimeError: when the worker runs no task in time.
         """
         _heard.clear()
-        worker_state.should_stop = None
+        app.loader.import_default_modules()
+        app.hand_over = self._inbox.put
         self._worker.start()
         self._ticker.start()
-        self_test.delay()
+        app.send_task(self_test.name)
         if not _heard.wait(SELF_TEST_SECONDS):
             self.stop()
-            raise RuntimeError("The embedded Celery worker does not run tasks.")
+            raise RuntimeError("The embedded worker does not run tasks.")
 
     def stop(self) -> None:
         """End both threads, after waiting a few seconds for the current task."""
         self._stopping.set()
-        worker_state.should_stop = os.EX_OK  # type: ignore[assignment]  # typed by its start value
-        # The worker polls for up to two seconds, and once more while it stops; each task ends one
-        # poll.
-        for _ in range(2):
-            self_test.delay()
+        app.hand_over = None
+        self._inbox.close()
         self._worker.join(STOP_SECONDS)
         self._ticker.stop(wait=STOP_SECONDS)
-        worker_state.should_stop = None
 
     def _work(self) -> None:
-        # In a thread, a worker receives tasks but never runs them unless the application is
-        # finalized and made current and default in that thread.
-        app.finalize()
-        app.set_current()
-        app.set_default()
         try:
-            WorkController(
-                app=app,
-                pool_cls="solo",
-                concurrency=1,
-                loglevel=logging.WARNING,
-                without_gossip=True,
-                without_mingle=True,
-                without_heartbeat=True,
-            ).start()
+            while message := self._inbox.take():
+                _run(*message)
         finally:
             connections.close_all()
             if not self._stopping.is_set():
-                logger.critical("The embedded Celery worker ended; the web process restarts.")
+                logger.critical("The embedded worker ended; the web process restarts.")
                 # Gunicorn then starts a new process, with a new worker thread.
                 os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _run(name: str, args: tuple[Any, ...]) -> None:
+    """Run a task; an exception is logged, because the rows say what is still to be done."""
+    close_old_connections()
+    try:
+        app.tasks[name](*args)
+    except Exception:
+        logger.exception("The task %s%r failed; the next tick tries again.", name, args)
+    finally:
+        close_old_connections()
 
 
 def start() -> EmbeddedWorker:
