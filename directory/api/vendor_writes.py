@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from django.core.exceptions import ValidationError
 
@@ -127,7 +128,6 @@ class Writes(Records):
 
     access: Access
     required: Collection[str] = ()
-    _trades: dict[int, Trade] = field(default_factory=dict)
     _people: dict[int, dict[int, Membership]] = field(default_factory=dict)
     _codes: set[int] = field(default_factory=set)
 
@@ -135,11 +135,13 @@ class Writes(Records):
         """The vendors that the caller can see."""
         return Company.objects.visible_to(self.access)
 
+    @cached_property
+    def _trades(self) -> dict[int, Trade]:
+        # store() may be called several times in one sync; the trades are the same each time.
+        return {trade.pk: trade for trade in self.access.account.trades.all()}
+
     def store(self, rows: Sequence[SyncRow]) -> None:
         """Create and update vendors, then store their ERP ids."""
-        # store() may be called several times in one sync; the trades are the same each time.
-        if not self._trades:
-            self._trades = {trade.pk: trade for trade in self.access.account.trades.all()}
         pks = {row.pk for row in rows if row.pk is not None}
         with_trades = ["trades"] if "trades" in self.required else []
         # The ids are of vendors that the caller can see: they come from visible().

@@ -81,7 +81,12 @@ def _window(length: int, limit: int, used: int) -> Window:
 
 def _add(name: str, length: int) -> int:
     key = f"{name}:{length}:{int(time.time()) // length}".replace(" ", "_")
-    # add() keeps an existing count, and incr() is atomic.
+    try:
+        # Atomic, and first, because the count of all calls but one in a window is there.
+        return cache.incr(key)
+    except ValueError:
+        pass
+    # add() keeps a count that another call has made meanwhile.
     cache.add(key, 0, timeout=length * 2)
     try:
         return cache.incr(key)
