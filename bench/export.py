@@ -6,6 +6,8 @@ a fence, and stores audit events; the baseline calls ``submit`` in batches and k
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bench import ground
 from bench.ground import Ground
 from bench.measure import Result, clock, medians
@@ -49,7 +51,7 @@ def compare(
     def by_engine() -> float:
         ids = ground.add_companies(place, size)
         accepted[:] = ground.send_and_accept(place, ids, vendor_type=vendor_type)
-        return clock(lambda: _drain(connection, accepted))
+        return clock(lambda: drain(connection, accepted))
 
     def by_adapter() -> float:
         return clock(lambda: _submit(other, accepted))
@@ -59,7 +61,7 @@ def compare(
     )
 
 
-def _drain(connection: Connection, ids: list[int]) -> None:
+def drain(connection: Connection, ids: Sequence[int]) -> None:
     """Turn after turn, as a worker takes them: a turn ends after some seconds of work."""
     unsynced = Item.objects.filter(pk__in=ids).exclude(state=State.SYNCED)
     for _ in range(MOST_TURNS):

@@ -86,13 +86,16 @@ def connect(
     *,
     config: Mapping[str, Any] | None = None,
     secrets: Mapping[str, str] = adapter_loading.NO_SECRETS,
+    latency_ms: int = 0,
 ) -> Connection:
-    """A connection in use; without ``config`` a simulator without latency, with its own ledger.
+    """A connection in use; without ``config`` a simulator with its own ledger.
+
+    :param latency_ms: of the simulator.
 
     :raises RuntimeError: when the ERP cannot be used.
     """
     by = place.ada.user
-    ledger = {"latency_ms": 0, "ledger": f"bench-{uuid.uuid4().hex[:20]}"}
+    ledger = {"latency_ms": latency_ms, "ledger": f"bench-{uuid.uuid4().hex[:20]}"}
     connection = connection_settings.create(
         account=place.account,
         name="ERP",

@@ -29,6 +29,7 @@ BENCHMARKS: Mapping[str, tuple[str, str, tuple[Any, ...]]] = {
     "memory_embedded": (ALONE, "memory.embedded", (2, 2)),
     "memory_shared": (SHARED, "memory.shared", (2, 2)),
     "throughput": (SHARED, "throughput.run", (20,)),
+    "remote": (SHARED, "remote.run", (4, 5)),
     "into_tryton": (SHARED, "into_tryton.run", (2,)),
     "accept": (SHARED, "accept.run", (6,)),
     "backlog": (SHARED, "backlog.run", ((60, 70), 1)),

@@ -42,6 +42,12 @@ def left_to_others(manifest: Manifest) -> frozenset[State]:
     return sent if worker_looks(manifest) else sent | {State.UNCERTAIN}
 
 
+def checks_are_due(connection: Connection) -> bool:
+    """Whether the ERP has to be asked now for the outcome of any item of the connection."""
+    asked = [State.SUBMITTED, State.UNCERTAIN]
+    return connection.items.filter(state__in=asked, check_after__lte=Reading()).exists()
+
+
 def due_connections() -> list[int]:
     """Connections for which a worker has something to do now."""
     return list(_due())

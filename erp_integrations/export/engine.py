@@ -1,6 +1,8 @@
 """The export engine: claim, look up, submit, settle.
 
-The item rows are the queue. A claim and its attempt row are committed before the ERP is called.
+The item rows are the queue. A claim is committed before the ERP is called, and the attempt before
+anything is sent. While the ERP answers one call, the next batch is claimed and the previous one
+settled (``calls``).
 The answer is stored only if the item still has the fence of the claim, so a worker that was paused
 cannot settle an item that another worker has claimed since. A create never overwrites: the ERP is
 asked first whether the key is taken. An item whose outcome is not known becomes UNCERTAIN and is
@@ -12,8 +14,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from django.conf import settings
 from django.db import connection as db
@@ -41,14 +44,15 @@ from erp_integrations.export import (
     settle,
     uncertain_lookup,
 )
-from erp_integrations.export.claim import claim
+from erp_integrations.export.calls import OverlappingCalls, Steps, in_turn
+from erp_integrations.export.claim import claim, write_ahead
 from erp_integrations.export.delivery.queued import still_pending, take_pending
+from erp_integrations.export.pace import Pace
 from erp_integrations.models import Attempt, Connection
 from erp_integrations.workflow import tracing
 from erp_integrations.workflow.links import comparison
 from erp_integrations.workflow.payloads.commands import Claim
 from erpbridge.db.batches import chunks
-from erpbridge.db.bulk_update import write_rows
 from erpbridge.outgoing.uptime import uptime
 from erpbridge.ui.logs.formatters import bound
 
@@ -62,6 +66,7 @@ TOO_SLOW = ErpError(
     Effect.NOT_APPLIED,
     "The ERP took too long to answer the lookup; nothing was sent.",
 )
+UNSUPPORTED = ErpError(ErrorClass.UNSUPPORTED, Effect.NOT_APPLIED, "The ERP does not take these.")
 
 
 def drain(connection_id: int) -> None:
@@ -84,22 +89,50 @@ def _take_turn(connection: Connection, adapter: Adapter, manifest: Manifest) -> 
     if connection.halted_for:
         circuit_breaker.probe(connection, adapter)
     began = uptime()
-    # Uncertain items first: each of them blocks its ERP key and its children.
-    if due.worker_looks(manifest):
-        uncertain_lookup.resolve_uncertain(connection, adapter, manifest, until=began + BUDGET)
-    poll_pending(connection, adapter, manifest, until=began + BUDGET)
+    if due.checks_are_due(connection):
+        # Uncertain items first: each of them blocks its ERP key and its children.
+        if due.worker_looks(manifest):
+            uncertain_lookup.resolve_uncertain(connection, adapter, manifest, until=began + BUDGET)
+        poll_pending(connection, adapter, manifest, until=began + BUDGET)
     if not due.worker_sends(manifest):
         return
-    # The lease of a claim starts here: time spent on lookups above does not count.
-    started = uptime()
-    while claims := claim(connection, manifest):
-        tracing.claimed(claims)
-        run(connection, adapter, manifest, claims, since=started)
-        _sleep_between_batches(len(claims))
-        started = uptime()
-        if _turn_is_over(connection.pk, started - began):
-            publish(connection.pk)
-            return
+    if _send(connection, adapter, manifest, began=began):
+        publish(connection.pk)
+
+
+def _send(connection: Connection, adapter: Adapter, manifest: Manifest, *, began: float) -> bool:
+    """Export what is due until the turn is over; returns whether that was the reason to stop."""
+    pace, over, more = Pace(), False, True
+    new_adapter = partial(adapter_loading.adapter_of, connection)
+    with OverlappingCalls(new_adapter, manifest.concurrency) as calls:
+        while True:
+            # The lease of a claim starts here: time spent on other calls does not count.
+            started = uptime()
+            free = more and not over and not calls.is_full
+            claims = claim(connection, manifest, most=pace.size) if free else []
+            if claims:
+                tracing.claimed(claims)
+                steps = export(connection, adapter, manifest, claims, since=started, pace=pace)
+                # A batch that is not full is the last: nothing is left to overlap it with.
+                if len(calls) or _is_full(manifest, claims, pace):
+                    calls.start(steps)
+                else:
+                    in_turn(steps, adapter)
+                _sleep_between_batches(len(claims))
+                over = _turn_is_over(connection.pk, uptime() - began)
+            elif len(calls):
+                # What is settled makes room, and lets go the children that wait for it.
+                more = calls.wait() or (more and not free)
+            else:
+                return over
+
+
+def _is_full(manifest: Manifest, claims: Sequence[Claim], pace: Pace) -> bool:
+    """Whether a batch has as many items as one call may have, so that more may be due."""
+    item = claims[0].item
+    entity = manifest.entities.get(item.entity)
+    most = entity.batches.of(Operation(item.operation)) if entity else 1
+    return manifest.concurrency > 1 and len(claims) >= min(most, pace.size)
 
 
 def _turn_is_over(connection_id: int, spent: float) -> bool:
@@ -115,19 +148,22 @@ def _sleep_between_batches(items: int) -> None:
         time.sleep(0.001 * items)
 
 
-def run(
+def export(
     connection: Connection,
     adapter: Adapter,
     manifest: Manifest,
     claims: Sequence[Claim],
     *,
     since: float,
-) -> None:
-    """Look up, submit and settle the claimed items.
+    pace: Pace | None = None,
+) -> Steps[None]:
+    """Look up, submit and settle the claimed items; yields the calls to the ERP.
 
+    :param adapter: for what has to be read from the ERP before the calls.
     :param since: ``uptime()`` when the claim was made.
+    :param pace: told how long the call took.
     """
-    refused = look(adapter, manifest, claims, since=since)
+    refused = yield from look(adapter, manifest, claims, since=since)
     # Refused items are settled before the call, so that a crash in it does not make them uncertain.
     settle.settle(connection, manifest, refused)
     refused_ids = {answer.claim.item.pk for answer in refused}
@@ -137,14 +173,24 @@ def run(
     if _too_late(since):
         outcomes: Sequence[Outcome] = [Outcome(error=TOO_SLOW)] * len(ready)
     else:
-        # The call ends half a margin before the lease does, so nobody else has the items by then.
-        ends = since + settings.ERPBRIDGE_LEASE_MARGIN / 2 + manifest.call_deadline
-        in_time = adapter.io.deadline.within(ends - uptime())
-        with tracing.handling([claimed.item for claimed in ready]), in_time:
-            began = uptime()
-            outcomes = adapter.submit([claimed.command for claimed in ready])
-        tracing.called(ready, began=began)
+        outcomes, seconds = yield partial(_submit, manifest, ready, since)
+        if pace is not None:
+            pace.took(seconds, len(ready))
     settle.settle(connection, manifest, settle.answers_of(ready, outcomes))
+
+
+def _submit(
+    manifest: Manifest, ready: Sequence[Claim], since: float, adapter: Adapter
+) -> tuple[Sequence[Outcome], float]:
+    """Submit commands; the outcomes, and how many seconds it took."""
+    # The call ends half a margin before the lease does, so nobody else has the items by then.
+    ends = since + settings.ERPBRIDGE_LEASE_MARGIN / 2 + manifest.call_deadline
+    in_time = adapter.io.deadline.within(ends - uptime())
+    with tracing.handling([claimed.item for claimed in ready]), in_time:
+        began = uptime()
+        outcomes = adapter.submit([claimed.command for claimed in ready])
+    tracing.called(ready, began=began)
+    return outcomes, uptime() - began
 
 
 def _too_late(since: float) -> bool:
@@ -154,74 +200,100 @@ def _too_late(since: float) -> bool:
 
 def look(
     adapter: Adapter, manifest: Manifest, claims: Sequence[Claim], *, since: float
-) -> list[settle.Answer]:
-    """Look up each key in the ERP before sending; return the claims not to send, with the error.
+) -> Steps[list[settle.Answer]]:
+    """Look up each key in the ERP before sending; returns the claims not to send, with the error.
 
-    The result of each lookup is stored on the attempt before anything is sent.
+    The attempts are stored after it, with the result of each lookup, and before anything is sent.
     """
-    refused: list[settle.Answer] = []
-    # An error of the connection; it then counts for all remaining claims.
-    down: ErpError | None = None
-    for batch in chunks(claims, _keys_in_a_lookup(manifest, claims)):
-        late = TOO_SLOW if _too_late(since) else None
-        with tracing.handling([claimed.item for claimed in batch]):
-            errors = (
-                dict.fromkeys((claimed.item.pk for claimed in batch), down or late)
-                if down or late
-                else _first_looks(adapter, manifest, batch, since=since)
-            )
-        for claimed in batch:
-            error = errors.get(claimed.item.pk)
-            if error is not None:
-                refused.append(settle.Answer(claimed, Outcome(error=error)))
-            if error is not None and error.cls in circuit_breaker.CONNECTION_ERRORS:
-                # The other lookups would fail too: do not wait for each of them.
-                down = error
-    attempts = [claimed.attempt for claimed in claims if claimed.attempt.first_look]
-    write_rows(attempts, ["first_look", "erp_id"])
-    return refused
-
-
-def _keys_in_a_lookup(manifest: Manifest, claims: Sequence[Claim]) -> int:
-    """The most claims to look up in one call; all of them are of one record type."""
-    entity = manifest.entities.get(claims[0].item.entity)
-    return entity.batches.find if entity else 1
-
-
-def _first_looks(
-    adapter: Adapter, manifest: Manifest, claims: Sequence[Claim], *, since: float
-) -> dict[int, ErpError | None]:
-    """Look up keys before sending; item id -> why its command must not be sent, if so."""
-    entity = manifest.entities.get(claims[0].item.entity)
-    if entity is None:
-        unsupported = ErpError(
-            ErrorClass.UNSUPPORTED, Effect.NOT_APPLIED, "The ERP does not take these."
-        )
-        return dict.fromkeys((claimed.item.pk for claimed in claims), unsupported)
-    errors = {claimed.item.pk: comparison.look(adapter, manifest, claimed) for claimed in claims}
+    errors = _comparisons(adapter, manifest, claims, since=since)
+    down = _down(errors.values())
     # Updates go by the ERP ID of the link. Without can_find the adapter's own check has to do.
     creates = [
         claimed
         for claimed in claims
-        if claimed.command.operation == Operation.CREATE and errors[claimed.item.pk] is None
+        if manifest.can_find
+        and claimed.command.operation == Operation.CREATE
+        and claimed.item.pk not in errors
     ]
-    if not creates or not manifest.can_find:
-        return errors
-    keys = [claimed.command.key for claimed in creates]
-    records = _records(adapter, entity, keys, since=since)
-    for claimed, record in zip(creates, records, strict=True):
-        if isinstance(record, ErpError):
-            errors[claimed.item.pk] = record
-            continue
-        # Kept as evidence: after a lost answer, a record counts as ours only if it was absent
-        # here.
-        claimed.attempt.first_look = (
-            Attempt.FirstLook.ABSENT if record is None else Attempt.FirstLook.PRESENT
+    if creates:
+        # If the ERP could not be read, the lookups would fail too.
+        records = (
+            [down] * len(creates)
+            if down
+            else (yield partial(_first_looks, manifest, creates, since))
         )
-        claimed.attempt.erp_id = record.erp_id if isinstance(record, Found) else ""
-        if record is not None:
-            errors[claimed.item.pk] = key_taken_error(claimed, entity, record)
+        for claimed, record in zip(creates, records, strict=True):
+            error = _judged(manifest, claimed, record)
+            if error is not None:
+                errors[claimed.item.pk] = error
+    write_ahead(claims)
+    return [
+        settle.Answer(claimed, Outcome(error=errors[claimed.item.pk]))
+        for claimed in claims
+        if claimed.item.pk in errors
+    ]
+
+
+def _comparisons(
+    adapter: Adapter, manifest: Manifest, claims: Sequence[Claim], *, since: float
+) -> dict[int, ErpError]:
+    """Compare the ERP IDs that nobody has compared; item id -> why it must not be sent, if so."""
+    errors: dict[int, ErpError] = {}
+    for claimed in claims:
+        if claimed.item.entity not in manifest.entities:
+            errors[claimed.item.pk] = UNSUPPORTED
+            continue
+        if not comparison.is_due(manifest, claimed):
+            continue
+        error = _down(errors.values()) or (TOO_SLOW if _too_late(since) else None)
+        if error is None:
+            with tracing.handling([claimed.item]):
+                error = comparison.look(adapter, manifest, claimed)
+        if error is not None:
+            errors[claimed.item.pk] = error
     return errors
+
+
+def _down(answers: Iterable[object]) -> ErpError | None:
+    """An error of the connection among the answers; further calls would fail too."""
+    for answer in answers:
+        if isinstance(answer, ErpError) and answer.cls in circuit_breaker.CONNECTION_ERRORS:
+            return answer
+    return None
+
+
+def _first_looks(
+    manifest: Manifest, claims: Sequence[Claim], since: float, adapter: Adapter
+) -> list[Found | Ambiguous | ErpError | None]:
+    """What the ERP has under the key of each claim, or the error of its lookup."""
+    records: list[Found | Ambiguous | ErpError | None] = []
+    entity = manifest.entities[claims[0].item.entity]
+    for batch in chunks(claims, entity.batches.find):
+        # Do not wait for each of them.
+        error = _down(records) or (TOO_SLOW if _too_late(since) else None)
+        if error is not None:
+            records += [error] * len(batch)
+            continue
+        keys = [claimed.command.key for claimed in batch]
+        with tracing.handling([claimed.item for claimed in batch]):
+            records += _records(adapter, entity, keys, since=since)
+    return records
+
+
+def _judged(
+    manifest: Manifest, claimed: Claim, record: Found | Ambiguous | ErpError | None
+) -> ErpError | None:
+    """Note what the lookup has shown; returns why the create must not be sent, if so."""
+    if isinstance(record, ErpError):
+        return record
+    # Kept as evidence: after a lost answer, a record counts as ours only if it was absent here.
+    claimed.attempt.first_look = (
+        Attempt.FirstLook.ABSENT if record is None else Attempt.FirstLook.PRESENT
+    )
+    claimed.attempt.erp_id = record.erp_id if isinstance(record, Found) else ""
+    if record is None:
+        return None
+    return key_taken_error(claimed, manifest.entities[claimed.item.entity], record)
 
 
 def _records(
@@ -246,7 +318,7 @@ def _records(
 def may_be_handed_over(
     connection: Connection, manifest: Manifest, claims: Sequence[Claim]
 ) -> list[Claim]:
-    """Return the claims that may be handed to a polling ERP or put into a file.
+    """Store the attempts; return the claims that may be handed to a polling ERP or put into a file.
 
     Items linked by an ERP ID that an API client named and nobody has compared fail.
     """
@@ -255,6 +327,7 @@ def may_be_handed_over(
         for claimed in claims
         if (error := comparison.unasked(claimed))
     ]
+    write_ahead(claims)
     settle.settle(connection, manifest, refused)
     refused_ids = {answer.claim.item.pk for answer in refused}
     return [claimed for claimed in claims if claimed.item.pk not in refused_ids]

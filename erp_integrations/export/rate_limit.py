@@ -6,10 +6,11 @@ import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypedDict
 
-from django.db.models import Count
+from django.db.models import Count, Subquery
 
 from erp_integrations.adapters.base import Delivery, Manifest, Operation
 from erp_integrations.models import Connection, Item
+from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.models.states import State
 
 if TYPE_CHECKING:
@@ -23,17 +24,41 @@ if TYPE_CHECKING:
     LockedConnection = WithAnnotations[Connection, Locked]
 
 
-def room(connection: LockedConnection, manifest: Manifest, first: Item, most: int | None) -> int:
-    """How many items may be claimed now, by batch size, items in flight and rate limit."""
+def with_in_flight(connection: Connection, items: ItemQuerySet) -> ItemQuerySet:
+    """Annotate items with ``in_flight`` and ``open_calls`` of the connection, for :func:`room`."""
+    sending = Item.objects.filter(connection=connection, state=State.SENDING)
+    alike = sending.order_by().values("connection")
+    return items.annotate(
+        in_flight=Subquery(alike.annotate(n=Count("pk")).values("n")),
+        open_calls=Subquery(alike.annotate(n=Count("call", distinct=True)).values("n")),
+    )
+
+
+def most_at_once(connection: Connection, manifest: Manifest, most: int | None) -> int:
+    """An upper bound of :func:`room`, before it is known which items are due."""
     # A file is made by a user, not sent at a rate.
     if manifest.delivery == Delivery.FILE:
         return most or 0
-    sending = connection.items.filter(state=State.SENDING).aggregate(
-        items=Count("pk"), calls=Count("call", distinct=True)
-    )
+    batches = [
+        entity.batches.of(operation)
+        for entity in manifest.entities.values()
+        for operation in Operation
+    ]
+    limits = [max(batches, default=1), connection.max_in_flight, most]
+    return 1 if connection.breaker_failures else min(limit for limit in limits if limit is not None)
+
+
+def room(connection: LockedConnection, manifest: Manifest, first: Item, most: int | None) -> int:
+    """How many items may be claimed now, by batch size, items in flight and rate limit.
+
+    :param first: the first one, annotated by :func:`with_in_flight`.
+    """
+    if manifest.delivery == Delivery.FILE:
+        return most or 0
+    in_flight, open_calls = vars(first)["in_flight"] or 0, vars(first)["open_calls"] or 0
     # A polling ERP makes the calls itself, and gets no more than it asked for.
     called = manifest.delivery in (Delivery.SYNC, Delivery.QUEUED)
-    if called and sending["calls"] >= manifest.concurrency:
+    if called and open_calls >= manifest.concurrency:
         return 0
     batch = _batch(manifest, connection, first)
     free = slots(
@@ -44,7 +69,7 @@ def room(connection: LockedConnection, manifest: Manifest, first: Item, most: in
     )
     wanted = batch if most is None else most
     most_in_flight = connection.max_in_flight or math.inf
-    return int(max(0, min(batch, wanted, most_in_flight - sending["items"], free)))
+    return int(max(0, min(batch, wanted, most_in_flight - in_flight, free)))
 
 
 def _per_minute(connection: Connection, manifest: Manifest) -> int | None:

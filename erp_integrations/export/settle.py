@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from erp_integrations.adapters.base import (
@@ -22,10 +21,11 @@ from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.models.states import ItemEvent, State
 from erp_integrations.workflow import tracing, transitions
-from erp_integrations.workflow.links.settlement import NO_ERROR, ErpRef, settle_synced
+from erp_integrations.workflow.links.settlement import NO_ERROR, ErpRef, settle_locked
 from erp_integrations.workflow.payloads.commands import Claim
 from erpbridge.db.bulk_update import write_rows
 from erpbridge.db.busy import retried
+from erpbridge.db.row_values import OfRow
 
 # Characters kept of an ERP's answer.
 EXCERPT = 2_000
@@ -84,10 +84,9 @@ def settle(connection: Connection, manifest: Manifest, answers: Sequence[Answer]
 
 def _still_claimed(claims: Iterable[Claim]) -> ItemQuerySet:
     """Items that still have the fence of their claim."""
-    fences = Q(pk__in=[])
-    for claim in claims:
-        fences |= Q(pk=claim.item.pk, fence=claim.item.fence)
-    return Item.objects.filter(fences)
+    fences = {claim.item.pk: claim.item.fence for claim in claims}
+    same = OfRow(fences, Item._meta.get_field("fence"))
+    return Item.objects.filter(pk__in=list(fences), fence=same)
 
 
 def _sync(connection: Connection, answers: Sequence[Answer]) -> set[int]:
@@ -100,8 +99,10 @@ def _sync(connection: Connection, answers: Sequence[Answer]) -> set[int]:
         claim.item.pk: ErpRef(outcome.erp_id, outcome.erp_code, outcome.erp_version)
         for claim, outcome in applied
     }
-    items = _still_claimed(answer.claim for answer in applied)
-    return settle_synced(connection.pk, items, records, connection_locked=True)
+    claims = [answer.claim for answer in applied]
+    known = [claim.item for claim in claims]
+    locked = transitions.lock(ItemEvent.SYNC, _still_claimed(claims), known=known)
+    return settle_locked(connection, locked, records)
 
 
 def _hand_over(answers: Sequence[Answer]) -> set[int]:

@@ -108,7 +108,7 @@ def decide(
     """
     if isinstance(record, Found) and _is_ours(connection, adapter, item, record):
         records = {item.pk: ErpRef(record.erp_id, record.erp_code, record.erp_version)}
-        settle_synced(connection.pk, _unchanged(item), records)
+        settle_synced(connection, _unchanged(item), records)
     elif record is None and item.operation != Operation.CREATE:
         ask_user(item, f"{item.erp_key} is no longer in the ERP.")
     elif record is None or (

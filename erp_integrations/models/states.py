@@ -180,6 +180,15 @@ DECIDABLE = frozenset({State.READY, State.FAILED})
 BEFORE_ACCEPTANCE = frozenset({State.READY, State.RETRIEVED, State.REJECTED})
 
 
+def on_record(state: str) -> State:
+    """The state that a record shows for its latest item, in its column ``erp_state``.
+
+    The steps of an export are one state there, with one badge and label, so that the engine writes
+    no record before the outcome is known.
+    """
+    return State.QUEUED if state in MOVING else State(state)
+
+
 def states_of_tab(tab: str) -> frozenset[State]:
     """The states whose items a tab shows."""
     return frozenset(state for state, words in STATES.items() if words.tab == tab)

@@ -9,15 +9,14 @@ Lock order everywhere: connections, items, records, each by id (docs/locks.md).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from django.db import transaction
 
 from erp_integrations.models import Item
 from erp_integrations.models.querysets import ItemQuerySet
-from erp_integrations.models.record_types import record_type
-from erp_integrations.models.states import ItemEvent, State
+from erp_integrations.models.record_types import RecordType, record_type
+from erp_integrations.models.states import ItemEvent, State, on_record
 from erpbridge.access.models import User
 from erpbridge.audit.services import Note, note
 from erpbridge.db.batches import chunks
@@ -26,7 +25,8 @@ from erpbridge.db.bulk_update import in_lock_order, write_rows
 from erpbridge.db.busy import retried
 from erpbridge.json_values import Json
 
-T = TypeVar("T")
+# The columns of records of one type for one UPDATE, by their items.
+RecordColumns = Callable[[RecordType, Sequence[Item]], Mapping[str, object]]
 # Events whose audit events have the text of the error.
 WITH_ERROR = frozenset({ItemEvent.FAIL, ItemEvent.POSTPONE, ItemEvent.LOSE, ItemEvent.ASK})
 
@@ -63,21 +63,56 @@ def move(
     :returns: the items that were moved, without those that another caller moved first. Columns of
         ``values`` are not set on them.
     """
-    sources, target = MOVES[event]
+    locked = lock(event, items)
+    apply(event, locked, by=by, why=why, values=values, item_columns=item_columns)
+    return locked
+
+
+def lock(
+    event: ItemEvent, items: ItemQuerySet, *, known: Sequence[Item] | None = None
+) -> list[Item]:
+    """Lock those items whose state allows an event, in the order of their ids.
+
+    :param known: the items as they were read before; only their state is read again.
+    """
     # The condition on the state is part of the locking query: PostgreSQL evaluates it again after
     # it has waited for a lock, so items that another transaction has moved drop out. Only the items
-    # are locked (``of``), because PostgreSQL refuses to lock a nullable joined row. Ordered by id,
-    # which is the lock order.
-    locked = items.filter(state__in=sources).select_for_update(no_key=True, of=("self",))
-    moved = list(locked.select_related("request").order_by("pk"))
-    old_states = {item.pk: item.state for item in moved}
-    columns = _set_each(moved, item_columns or {})
-    write_rows(moved, columns, already_locked=True, state=target, **(values or {}))
-    for item in moved:
+    # are locked (``of``), because PostgreSQL refuses to lock a nullable joined row.
+    rows = items.filter(state__in=MOVES[event][0]).order_by("pk")
+    rows = rows.select_for_update(no_key=True, of=("self",))
+    if known is None:
+        return list(rows.select_related("request"))
+    by_id = {item.pk: item for item in known}
+    locked = []
+    for pk, state in rows.filter(pk__in=list(by_id)).values_list("pk", "state"):
+        by_id[pk].state = state
+        locked.append(by_id[pk])
+    return locked
+
+
+def apply(
+    event: ItemEvent,
+    items: Sequence[Item],
+    *,
+    by: User | None,
+    why: str = "",
+    values: Mapping[str, object] | None = None,
+    item_columns: Mapping[int, Mapping[str, object]] | None = None,
+    record_columns: RecordColumns | None = None,
+) -> None:
+    """Apply an event to items that :func:`lock` has locked; parameters as in :func:`move`.
+
+    :param record_columns: columns to write to the items' records besides their state.
+    """
+    old_states = {item.pk: item.state for item in items}
+    columns = _set_each(items, item_columns or {})
+    target = MOVES[event][1]
+    write_rows(items, columns, already_locked=True, state=target, **(values or {}))
+    for item in items:
         item.state = target
-    _report(event, moved, old_states, by=by, why=why)
-    _mirror(moved)
-    return moved
+    _report(event, items, old_states, by=by, why=why)
+    changed = [item for item in items if on_record(old_states[item.pk]) != on_record(target)]
+    _mirror(changed, record_columns)
 
 
 def _set_each(items: Sequence[Item], item_columns: Mapping[int, Mapping[str, object]]) -> list[str]:
@@ -128,16 +163,18 @@ def _report(
         note(account_id, notes, by=by)
 
 
-def _mirror(items: Sequence[Item]) -> None:
+def _mirror(items: Iterable[Item], columns: RecordColumns | None = None) -> None:
     """Copy the new state to the records, so that their lists need no join."""
     # No check for newer items is needed: an item that moves is always the latest of its record.
-    records: dict[tuple[str, str], list[int]] = defaultdict(list)
+    alike: dict[tuple[str, str], list[Item]] = defaultdict(list)
     for item in items:
-        records[item.entity, item.state].append(item.record_id)
-    for (entity, state), ids in sorted(records.items()):
-        rows = record_type(entity).model._base_manager.all()
-        for batch in chunks(sorted(ids)):
-            in_lock_order(rows, batch).update(erp_state=state)
+        alike[item.entity, on_record(item.state)].append(item)
+    for (entity, state), moved in sorted(alike.items()):
+        kind = record_type(entity)
+        further = columns(kind, moved) if columns else {}
+        for batch in chunks(sorted(item.record_id for item in moved)):
+            records = in_lock_order(kind.model._base_manager.all(), batch)
+            records.update(erp_state=state, **further)
 
 
 def part(items: ItemQuerySet) -> None:

@@ -53,11 +53,20 @@ def write_rows(
         values = dict(same)
         for name in plain:
             field: Any = model._meta.get_field(name)
-            values[name] = OfRow({row.pk: getattr(row, field.attname) for row in batch}, field)
+            values[name] = _value(field, batch)
         if values:
             ids = [row.pk for row in batch]
             written = stored.filter(pk__in=ids) if already_locked else in_lock_order(stored, ids)
             written.update(**values)
+
+
+def _value(field: Any, rows: Sequence[models.Model]) -> object:
+    """The value of a column for all rows, or an expression for the value of each."""
+    first = getattr(rows[0], field.attname)
+    # ``is``: True equals 1, and a JSON column would store either.
+    if all(getattr(row, field.attname) is first for row in rows):
+        return first
+    return OfRow({row.pk: getattr(row, field.attname) for row in rows}, field)
 
 
 def in_lock_order(rows: models.QuerySet[Row, Row], ids: Sequence[int]) -> models.QuerySet[Row, Row]:

@@ -33,7 +33,7 @@ from erp_integrations.export import engine, lease_recovery
 from erp_integrations.models import Attempt, Connection, ErpRecord, Item, Link
 from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.models.record_types import record_type
-from erp_integrations.models.states import OPEN, State
+from erp_integrations.models.states import OPEN, State, on_record
 from erp_integrations.sendable import Done, note_edits, retrieve, send
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.links import connection_identity
@@ -270,7 +270,7 @@ class Scene:
                 linked is not None and linked.synced_digest != now[row.pk]
             ):
                 yield f"{row}: drifted is {row.drifted}"
-            if item is not None and row.erp_state != item.state:
+            if item is not None and row.erp_state != on_record(item.state):
                 yield f"{row}: shows {row.erp_state}, its item is {item.state}"
             if item is None and row.erp_state in OPEN:
                 yield f"{row}: shows {row.erp_state}, and nothing of it is open"

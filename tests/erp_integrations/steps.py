@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from directory.models import Company
+from erp_integrations.adapters.base import Manifest
 from erp_integrations.adapters.simulator.faults import set_fault
 from erp_integrations.adapters.simulator.ledger import Ledger
 from erp_integrations.clock import at_least
@@ -15,11 +16,13 @@ from erp_integrations.connections import services as connection_services
 from erp_integrations.connections import settings as connection_settings
 from erp_integrations.connections.adapter_loading import adapter_of
 from erp_integrations.connections.secrets import seal
-from erp_integrations.export import engine
+from erp_integrations.export import engine, settle
+from erp_integrations.export.calls import in_turn
 from erp_integrations.models import Attempt, Connection, Item, Link, Ticker
 from erp_integrations.sendable import Done, send
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.links import unlink as unlink_services
+from erp_integrations.workflow.payloads.commands import Claim
 from erpbridge.access.models import Account, User
 from erpbridge.access.policy import Access
 from erpbridge.clock.models import Clock
@@ -111,6 +114,32 @@ def retry(item: Item, access: Access, **values: str) -> Done:
 def export(connection: Connection) -> None:
     """What a worker does when it is woken up."""
     engine.drain(connection.pk)
+
+
+def claim(connection: Connection, manifest: Manifest) -> list[Claim]:
+    """Claim what is due, and store the attempts, as just before it is sent."""
+    claims = engine.claim(connection, manifest)
+    engine.write_ahead(claims)
+    return claims
+
+
+def look(
+    adapter: Any, manifest: Manifest, claims: Sequence[Claim], *, since: float
+) -> list[settle.Answer]:
+    """Look up what was claimed, as before it is sent; returns what must not be sent."""
+    return in_turn(engine.look(adapter, manifest, claims, since=since), adapter)
+
+
+def run(
+    connection: Connection,
+    adapter: Any,
+    manifest: Manifest,
+    claims: Sequence[Claim],
+    *,
+    since: float,
+) -> None:
+    """Look up, submit and settle what was claimed."""
+    in_turn(engine.export(connection, adapter, manifest, claims, since=since), adapter)
 
 
 def run_jobs() -> None:

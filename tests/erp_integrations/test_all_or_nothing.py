@@ -131,7 +131,7 @@ def linking(scene: Scene) -> Act:
     claims, erp_ref = scene.claims(), ErpRef("7", "QUARRY01")
     item = claims[0].item
     items = Item.objects.filter(pk=item.pk)
-    return lambda: settle_synced(scene.connection.pk, items, {item.pk: erp_ref})
+    return lambda: settle_synced(scene.connection, items, {item.pk: erp_ref})
 
 
 def polling(scene: Scene) -> Act:

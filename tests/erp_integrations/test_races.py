@@ -20,7 +20,7 @@ from erp_integrations.connections import adapter_loading
 from erp_integrations.connections.adapter_loading import manifest_of
 from erp_integrations.export import engine, lease_recovery, settle
 from erp_integrations.models import Attempt, Connection, Item, Link
-from erp_integrations.models.states import OPEN, State
+from erp_integrations.models.states import OPEN, State, on_record
 from erp_integrations.sendable import retrieve, send
 from erp_integrations.workflow import transitions
 from erp_integrations.workflow.accept import services as accept_services
@@ -199,7 +199,7 @@ def test_lost_item_is_settled_by_one_of_the_late_worker_and_the_recovery(
     steps.decide(make_items(10), access_of(pat))
     claims = engine.claim(connection, manifest_of(connection))
     adapter = adapter_loading.adapter_of(connection)
-    assert engine.look(adapter, manifest_of(connection), claims, since=uptime()) == []
+    assert steps.look(adapter, manifest_of(connection), claims, since=uptime()) == []
     outcomes = adapter.submit([claim.command for claim in claims])
     steps.let_pass(81)
     at_once(
@@ -285,7 +285,7 @@ def test_a_hundred_approvers_and_senders_decide_each_item_once(make_items, accou
         items_of_record = Item.objects.filter(record_id=item.record_id)
         assert items_of_record.filter(state__in=sorted(OPEN)).count() <= 1
         latest = items_of_record.order_by("-pk")[0]
-        assert Company.objects.get(pk=item.record_id).erp_state == latest.state
+        assert Company.objects.get(pk=item.record_id).erp_state == on_record(latest.state)
 
 
 def test_a_send_comes_before_the_connection_leads_elsewhere_or_after(

@@ -25,7 +25,7 @@ from erp_integrations.connections.adapter_loading import manifest_of
 from erp_integrations.export import engine, lease_recovery
 from erp_integrations.export.claim import claim
 from erp_integrations.models import Item, Link
-from erp_integrations.models.states import OPEN, State
+from erp_integrations.models.states import OPEN, State, on_record
 from erp_integrations.sendable import retrieve, send
 from erp_integrations.workflow.accept import manual_resolution
 from erp_integrations.workflow.accept import services as accept_services
@@ -188,7 +188,7 @@ class Items(RuleBasedStateMachine):
         claims = claim(self.connection, manifest)
         adapter = adapter_loading.adapter_of(self.connection)
         if claims:
-            engine.look(adapter, manifest, claims, since=uptime())
+            steps.look(adapter, manifest, claims, since=uptime())
         if applied and claims:
             adapter.submit([claim.command for claim in claims])
 
@@ -215,7 +215,7 @@ class Items(RuleBasedStateMachine):
     def the_record_shows_its_latest_item(self) -> None:
         for n in range(RECORDS):
             state = self.state(n)
-            assert self.fresh(n).erp_state == ("" if state == State.UNLINKED else state)
+            assert self.fresh(n).erp_state == ("" if state == State.UNLINKED else on_record(state))
 
     @invariant()
     def a_synced_item_is_one_whose_link_holds(self) -> None:

@@ -322,7 +322,7 @@ def link_unnamed(file: ExportFile, content: bytes, *, by: User) -> Linked:
         transitions.move(ItemEvent.ASK, items, by=by, values={"check_after": None})
         batch = {pk: records[pk] for pk in ids}
         linked |= settle_synced(
-            file.connection_id,
+            file.connection,
             items,
             batch,
             event=ItemEvent.ANSWER_THERE,

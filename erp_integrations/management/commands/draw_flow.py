@@ -54,7 +54,7 @@ STEPS = (
     Step("submit", Adapter.submit, ("settle",)),
     Step("settle", settle.settle, ("link", "lookup")),
     Step("lookup", uncertain_lookup.resolve_uncertain, ("link", "drain")),
-    Step("link", settlement.settle_synced),
+    Step("link", settlement.settle_locked),
     Step("recover", lease_recovery.tick, ("drain", "lookup")),
     Step("change state", transitions.move),
 )

@@ -74,7 +74,7 @@ def _link(
         raise Refused(f"{erp_ref.erp_code or erp_ref.erp_id} is linked to another record already.")
     _check_children(item, erp_ref)
     settled = settle_synced(
-        item.connection_id,
+        item.connection,
         Item.objects.all(),
         {item.pk: erp_ref},
         event=event,

@@ -80,6 +80,14 @@ def asked(item: Item) -> list[Link]:
     return needed(item) if item.state in OPEN - MOVING or held_up else []
 
 
+def is_due(manifest: Manifest, claim: Claim) -> bool:
+    """Whether an ERP record has to be read before the command of a claim is sent."""
+    own = _own(claim)
+    return bool(claim.parent and claim.parent.told) or (
+        own is not None and (own.told or manifest.can_compare)
+    )
+
+
 def look(adapter: Adapter, manifest: Manifest, claim: Claim) -> ErpError | None:
     """Compare the uncompared IDs of a claimed command; returns why it must not be sent, if so.
 

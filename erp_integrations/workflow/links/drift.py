@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
-from erp_integrations.models import Link
+from erp_integrations.models import Connection, Item, Link
 from erp_integrations.models.record_types import Draft, record_type
 from erp_integrations.workflow.links.record_columns import show_drift
 from erp_integrations.workflow.payloads import drafts as payload_drafts
@@ -32,7 +32,7 @@ def _rename(links: Mapping[int, Link], drafts: Sequence[Draft]) -> None:
 def note_edits(entity: str, account_id: int, ids: Sequence[int]) -> None:
     """Compare edited records with their last export, and store whether they have drifted.
 
-    Call it in the transaction of the edit. It is also called when a link is made. Records that are
+    Call it in the transaction of the edit. Records that are
     not linked have no drift. Needs a fixed number of queries per 500 records.
     """
     kind = record_type(entity)
@@ -54,3 +54,20 @@ def note_edits(entity: str, account_id: int, ids: Sequence[int]) -> None:
         # (docs/locks.md).
         lock_rows(kind.model._base_manager.all(), chunk)
         show_drift(kind, chunk, drifted)
+
+
+def note_edits_since_sent(connection: Connection, items: Sequence[Item]) -> None:
+    """Mark the records of items that were just linked and have changed since they were sent.
+
+    :param items: of one record type, synced as they were sent.
+    """
+    first = items[0]
+    manifest = adapter_loading.usable_manifest(connection, first.entity)
+    sent = {item.record_id: item.digest for item in items}
+    kind = record_type(first.entity)
+    drafts = payload_drafts.drafts(kind, first.account_id, sorted(sent), manifest)
+    changed = [
+        draft.record_id for draft in drafts if digest(draft.payload) != sent[draft.record_id]
+    ]
+    if changed:
+        note_edits(first.entity, first.account_id, changed)

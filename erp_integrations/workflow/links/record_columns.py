@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models.functions import Now
 
 from erp_integrations.models import Link
 from erp_integrations.models.record_types import RecordType, Sendable
 from erpbridge.db.batches import chunks
-from erpbridge.db.bulk_update import write_rows
+from erpbridge.db.bulk_update import in_lock_order, write_rows
+from erpbridge.db.row_values import OfRow
+from erpbridge.db.text import search_text
 
 COLUMNS = ("origin_id", "origin_code", "origin_data", "drifted", "erp_state")
 EMPTY: Mapping[str, object] = {
@@ -37,21 +40,32 @@ class Origin:
     data: str | None = None
 
 
-def show_link(
+def link_columns(
     kind: RecordType, erp_ids: Mapping[int, tuple[str, str]], *, drifted: bool = False
-) -> None:
+) -> dict[str, object]:
+    """Columns in which linked records show ERP ID and code, for one UPDATE.
+
+    :param erp_ids: record id -> (ERP ID, ERP code).
+    """
+    columns: dict[str, object] = {"drifted": drifted, "updated_at": Now()}
+    for name, values in (
+        ("origin_id", {pk: erp_id for pk, (erp_id, _code) in erp_ids.items()}),
+        ("origin_code", {pk: code for pk, (_erp_id, code) in erp_ids.items()}),
+        ("origin_text", {pk: search_text(*ids) for pk, ids in erp_ids.items()}),
+    ):
+        field: Any = kind.model._meta.get_field(name)
+        columns[name] = OfRow(values, field)
+    return columns
+
+
+def show_link(kind: RecordType, erp_ids: Mapping[int, tuple[str, str]]) -> None:
     """Write ERP ID and code of linked records.
 
     :param erp_ids: record id -> (ERP ID, ERP code).
     """
-    rows = [
-        row
-        for chunk in chunks(list(erp_ids))
-        for row in kind.model._base_manager.filter(pk__in=chunk)
-    ]
-    for row in rows:
-        row.origin_id, row.origin_code = erp_ids[row.pk]
-    write_rows(rows, ["origin_id", "origin_code"], drifted=drifted, updated_at=Now())
+    columns = link_columns(kind, erp_ids)
+    for batch in chunks(sorted(erp_ids)):
+        in_lock_order(kind.model._base_manager.all(), batch).update(**columns)
 
 
 def show_no_link(kind: RecordType, ended: Iterable[Link]) -> None:

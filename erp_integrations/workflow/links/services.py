@@ -6,18 +6,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from erp_integrations.models import Connection, Item, Link
 from erp_integrations.models.record_types import record_type
 from erp_integrations.models.states import State
 from erp_integrations.workflow import transitions
-from erp_integrations.workflow.links.drift import note_edits
-from erp_integrations.workflow.links.record_columns import show_link
+from erp_integrations.workflow.links.drift import note_edits_since_sent
 from erp_integrations.workflow.parents import release_children
 from erpbridge.access.models import User
 from erpbridge.audit.services import Note, note
 from erpbridge.db.batches import chunks
+from erpbridge.db.bulk_insert import insert
 from erpbridge.db.bulk_update import write_rows
 
 
@@ -26,54 +27,79 @@ def holder_of(connection: Connection, entity: str, erp_id: str) -> Link | None:
     return connection.links.filter(entity=entity, erp_id=erp_id, ended_at=None).first()
 
 
-def held_elsewhere(connection_id: int, erp_ids: Mapping[int, str]) -> set[int]:
+def links_near(
+    connection: Connection, items: Sequence[Item], erp_ids: Mapping[int, str]
+) -> list[Link]:
+    """Return the active links of the items' records, and those that have their ERP IDs.
+
+    :param erp_ids: item id -> ERP ID.
+    """
+    links: dict[int, Link] = {}
+    for batch in chunks(items):
+        of_records = Q(pk__in=[])
+        for entity, alike in _by_entity(batch).items():
+            ids = {erp_ids[item.pk] for item in alike}
+            of_records |= Q(entity=entity) & (Q(record_id__in=_records(alike)) | Q(erp_id__in=ids))
+        rows = Link.objects.filter(of_records, connection=connection, ended_at=None)
+        links.update((link.pk, link) for link in rows)
+    return list(links.values())
+
+
+def held_elsewhere(
+    items: Sequence[Item], links: Iterable[Link], erp_ids: Mapping[int, str]
+) -> set[int]:
     """Return the ids of items whose ERP ID another record has, or gets in the same call.
 
     The caller holds the lock on the connection.
 
+    :param links: from :func:`links_near`.
     :param erp_ids: item id -> ERP ID.
     """
-    items = Item.objects.in_bulk(list(erp_ids))
-    rows = Link.objects.filter(connection=connection_id, ended_at=None)
-    holders = {
-        (link.entity, link.erp_id): link.record_id
-        for link in rows.filter(erp_id__in=set(erp_ids.values()))
-    }
+    holders = {(link.entity, link.erp_id): link.record_id for link in links}
     elsewhere = set()
-    for pk, item in sorted(items.items()):
-        if holders.setdefault((item.entity, erp_ids[pk]), item.record_id) != item.record_id:
-            elsewhere.add(pk)
+    for item in sorted(items, key=lambda item: item.pk):
+        wanted = (item.entity, erp_ids[item.pk])
+        if holders.setdefault(wanted, item.record_id) != item.record_id:
+            elsewhere.add(item.pk)
     return elsewhere
 
 
-@transaction.atomic
-def link_items(items: Sequence[Item], *, by: User | None, as_sent: bool = True) -> None:
-    """Link the records of synced items, and release their children.
+def link_items(
+    connection: Connection,
+    items: Sequence[Item],
+    links: Iterable[Link],
+    *,
+    by: User | None,
+    as_sent: bool = True,
+) -> None:
+    """Link the records of items that were just synced, and release their children.
 
-    The caller holds the locks on the connection and the items.
+    The caller holds the locks on the connection, the items and the records, which show the link
+    already.
 
+    :param links: from :func:`links_near`.
     :param by: the user who linked them; None: the user who accepted each item.
     :param as_sent: whether the ERP has the item's payload. If not, the record shows drift.
     """
-    by_type: dict[tuple[int, str], list[Item]] = defaultdict(list)
+    known = {(link.entity, link.record_id): link for link in links}
+    made = [
+        _linked(item, known.get((item.entity, item.record_id)), by, as_sent=as_sent)
+        for item in items
+    ]
+    write_rows([link for link in made if link.pk], LINKED_COLUMNS)
+    insert([link for link in made if not link.pk])
+    for entity, alike in _by_entity(items).items():
+        # Records of a tree can change while they are locked: a first child makes a code a group.
+        if as_sent and record_type(entity).unit == "list":
+            note_edits_since_sent(connection, alike)
+        release_children(connection.pk, entity, _records(alike))
+
+
+def _by_entity(items: Iterable[Item]) -> dict[str, list[Item]]:
+    groups: dict[str, list[Item]] = defaultdict(list)
     for item in items:
-        by_type[item.connection_id, item.entity].append(item)
-    for (connection_id, entity), alike in by_type.items():
-        rows = Link.objects.filter(connection=connection_id, entity=entity, ended_at=None)
-        known_links = {link.record_id: link for link in rows.filter(record_id__in=_records(alike))}
-        links = [
-            _linked(item, known_links.get(item.record_id), by, as_sent=as_sent) for item in alike
-        ]
-        changed = [link for link in links if link.pk]
-        write_rows(changed, LINKED_COLUMNS)
-        Link.objects.bulk_create([link for link in links if not link.pk], batch_size=100)
-        erp_ids = {item.record_id: (item.erp_id, item.erp_code) for item in alike}
-        show_link(record_type(entity), erp_ids, drifted=not as_sent)
-        if record_type(entity).unit == "list":
-            # Records of a tree can change while they are locked: a first child makes a code a
-            # group.
-            note_edits(entity, alike[0].account_id, _records(alike))
-        release_children(connection_id, entity, _records(alike))
+        groups[item.entity].append(item)
+    return groups
 
 
 # Columns of an existing link that :func:`_linked` changes.

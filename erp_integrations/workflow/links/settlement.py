@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from django.db import transaction
 from django.db.models.functions import Now
 
-from erp_integrations.models import Connection
+from erp_integrations.models import Connection, Item
 from erp_integrations.models.querysets import ItemQuerySet
+from erp_integrations.models.record_types import RecordType
 from erp_integrations.models.states import ItemEvent
 from erp_integrations.workflow import transitions
-from erp_integrations.workflow.links.services import held_elsewhere, link_items
+from erp_integrations.workflow.links.record_columns import link_columns
+from erp_integrations.workflow.links.services import held_elsewhere, link_items, links_near
 from erpbridge.access.models import User
 from erpbridge.db.busy import retried
 
@@ -32,7 +35,7 @@ class ErpRef:
 @retried
 @transaction.atomic
 def settle_synced(
-    connection_id: int,
+    connection: Connection,
     items: ItemQuerySet,
     erp_records: Mapping[int, ErpRef],
     *,
@@ -41,34 +44,55 @@ def settle_synced(
     why: str = "",
     as_sent: bool = True,
     columns: Mapping[str, object] | None = None,
-    connection_locked: bool = False,
+) -> set[int]:
+    """Lock the connection and the items, and settle them with :func:`settle_locked`.
+
+    :param items: restricts the items, for example to one that has not changed since a lookup.
+    """
+    Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+    locked = transitions.lock(event, items.filter(pk__in=list(erp_records)))
+    return settle_locked(
+        connection,
+        locked,
+        erp_records,
+        event=event,
+        by=by,
+        why=why,
+        as_sent=as_sent,
+        columns=columns,
+    )
+
+
+def settle_locked(
+    connection: Connection,
+    items: Sequence[Item],
+    erp_records: Mapping[int, ErpRef],
+    *,
+    event: ItemEvent = ItemEvent.SYNC,
+    by: User | None = None,
+    why: str = "",
+    as_sent: bool = True,
+    columns: Mapping[str, object] | None = None,
 ) -> set[int]:
     """Settle items as synced, link their records, and release children that wait for them.
 
-    Items whose ERP ID another record has are left as they are.
+    Items whose ERP ID another record has are left as they are. The caller has locked the
+    connection, and the items with :func:`transitions.lock`.
 
-    :param items: restricts the items, for example to those that still have the claim's fence.
     :param erp_records: item id -> its record in the ERP.
     :param as_sent: whether the ERP has the payload of the items, or different values.
     :param columns: further columns with the same new value for all items.
-    :param connection_locked: the caller has locked the connection in this transaction.
     :returns: the ids of the settled items.
     """
-    # Whoever links holds this lock, so no other record gets these ERP IDs before the move. One item
-    # with a taken ID would violate ``one_record_per_erp_id`` and fail the settlement of all.
-    if not connection_locked:
-        Connection.objects.select_for_update(no_key=True).get(pk=connection_id)
-    elsewhere = held_elsewhere(
-        connection_id, {pk: erp_record.erp_id for pk, erp_record in erp_records.items()}
-    )
-    item_columns = {
-        pk: {**asdict(erp_record), **NO_ERROR}
-        for pk, erp_record in erp_records.items()
-        if pk not in elsewhere
-    }
-    settled = transitions.move(
+    # Whoever links locks the connection, so no other record gets these ERP IDs before the move. One
+    # item with a taken ID would violate ``one_record_per_erp_id`` and fail the settlement of all.
+    erp_ids = {item.pk: erp_records[item.pk].erp_id for item in items}
+    links = links_near(connection, items, erp_ids)
+    elsewhere = held_elsewhere(items, links, erp_ids)
+    settled = [item for item in items if item.pk not in elsewhere]
+    transitions.apply(
         event,
-        items.filter(pk__in=list(item_columns)),
+        settled,
         by=by,
         why=why,
         values={
@@ -77,9 +101,18 @@ def settle_synced(
             "check_after": None,
             "waits_for": None,
             "settled_at": Now(),
+            **NO_ERROR,
             **(columns or {}),
         },
-        item_columns=item_columns,
+        item_columns={item.pk: asdict(erp_records[item.pk]) for item in settled},
+        record_columns=partial(_record_columns, drifted=not as_sent),
     )
-    link_items(settled, by=by, as_sent=as_sent)
+    link_items(connection, settled, links, by=by, as_sent=as_sent)
     return {item.pk for item in settled}
+
+
+def _record_columns(
+    kind: RecordType, items: Sequence[Item], *, drifted: bool
+) -> Mapping[str, object]:
+    erp_ids = {item.record_id: (item.erp_id, item.erp_code) for item in items}
+    return link_columns(kind, erp_ids, drifted=drifted)

@@ -18,7 +18,6 @@ from admin_wbs.models import CodeList, CostCode
 from erp_integrations import sendable
 from erp_integrations.clock import at_least
 from erp_integrations.connections.adapter_loading import adapter_of, manifest_of
-from erp_integrations.export import engine
 from erp_integrations.export.claim import claim
 from erp_integrations.models import Connection, Item, Link
 from erp_integrations.models.states import MAY_HAVE_LEFT, State
@@ -113,7 +112,7 @@ def test_its_description_changes_and_what_is_being_sent_under_it_arrives_as_acce
     adapter, manifest, since = adapter_of(connection), manifest_of(connection), uptime()
     claims = claim(connection, manifest)
     door(api, client_of(ada), parent, {"name": "General Conditions"})
-    engine.run(connection, adapter, manifest, claims, since=since)
+    steps.run(connection, adapter, manifest, claims, since=since)
     parent.refresh_from_db()
     assert (parent.description, parent.drifted) == ("General Conditions", True)
     assert wbs.in_erp(connection) == [("01", "General"), ("01-100", "Survey")]

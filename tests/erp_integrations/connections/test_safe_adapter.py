@@ -285,7 +285,7 @@ def test_a_worker_that_paused_before_it_sent_has_only_the_time_that_its_claim_le
     paused = settings.ERPBRIDGE_LEASE_MARGIN / 2 + 5
     monkeypatch.setattr(engine, "_too_late", lambda since: False)
     began = uptime() - paused
-    engine.run(connection, adapter_loading.adapter_of(connection), manifest, claims, since=began)
+    steps.run(connection, adapter_loading.adapter_of(connection), manifest, claims, since=began)
     assert 0 < left[0] <= manifest.call_deadline - 5
     over = began + settings.ERPBRIDGE_LEASE_MARGIN / 2 + manifest.call_deadline
     assert over < began + lease(manifest)

@@ -16,7 +16,7 @@ from erp_integrations.adapters.base import Delivery, Rate
 from erp_integrations.clock import after, ago, now
 from erp_integrations.connections.adapter_loading import manifest_of
 from erp_integrations.export import engine, rate_limit
-from erp_integrations.export.claim import claim, lease
+from erp_integrations.export.claim import claim, lease, write_ahead
 from erp_integrations.export.delivery import file as file_delivery
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.models.states import State
@@ -128,7 +128,7 @@ def test_a_child_waits_for_its_parent_and_goes_out_with_the_parents_erp_id(conne
     assert first.erp_key == "PARENT"
 
     parents = Item.objects.filter(pk=first.pk)
-    settle_synced(connection.pk, parents, {first.pk: ErpRef("77", "PARENT")})
+    settle_synced(connection, parents, {first.pk: ErpRef("77", "PARENT")})
     (taken,) = claim(connection, manifest_of(connection))
     assert (taken.item.erp_key, taken.command.parent_erp_id) == ("CHILD", "77")
 
@@ -157,10 +157,12 @@ def test_alone_it_goes_on_for_a_whole_turn(connection, ada, monkeypatch):
 # --- what a claim writes ----------------------------------------------------------------------
 
 
-def test_claim_writes_ahead_who_tries_what_and_until_when(connection, ada):
+def test_claim_says_until_when_and_what_is_written_ahead_who_tries_what(connection, ada):
     queued(connection, ada, 2, attempts=1, fence=4)
     manifest = replace(manifest_of(connection), entities={})
     (taken,) = claim(connection, manifest)
+    assert not Attempt.objects.exists()
+    write_ahead([taken])
     item, attempt = Item.objects.get(pk=taken.item.pk), Attempt.objects.get()
     assert (item.state, item.fence, item.attempts) == (State.SENDING, 5, 2)
     assert (item.lease_until - now()).total_seconds() == lease(manifest) + STEP
@@ -320,7 +322,7 @@ def test_an_attempt_is_on_the_disk_before_anything_is_sent(delivery, connection,
         if delivery == "file":
             file_delivery.make(connection, "vendor", by=ada)
         else:
-            claimed(connection)
+            steps.claim(connection, manifest_of(connection))
     assert levels == [ON_DISK[database.vendor]]
     assert synchronous() == before
 

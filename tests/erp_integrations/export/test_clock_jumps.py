@@ -13,7 +13,7 @@ from erp_integrations.adapters.base import Found
 from erp_integrations.clock import moment
 from erp_integrations.connections import refresh, wait_reasons
 from erp_integrations.connections.adapter_loading import manifest_of
-from erp_integrations.export import circuit_breaker, due, engine, lease_recovery, uncertain_lookup
+from erp_integrations.export import circuit_breaker, due, lease_recovery, uncertain_lookup
 from erp_integrations.export.claim import lease
 from erp_integrations.models import Connection, ErpRecord, Worker
 from erp_integrations.models.states import State
@@ -47,7 +47,7 @@ def rest(connection: Connection) -> None:
 
 
 def lose_the_worker(connection: Connection) -> None:
-    engine.claim(connection, manifest_of(connection))
+    steps.claim(connection, manifest_of(connection))
 
 
 def hear_nothing(connection: Connection) -> None:
@@ -78,7 +78,7 @@ def test_item_that_waits_is_neither_sent_sooner_nor_kept_waiting(
 def test_create_that_hangs_keeps_its_lease_however_late_the_clock_says_it_is(
     connection, accepted_item
 ):
-    (claim,) = engine.claim(connection, manifest_of(connection))
+    (claim,) = steps.claim(connection, manifest_of(connection))
     with jump(HOUR):
         assert lease_recovery.expire_leases() == 0
         assert not uncertain_lookup.has_settled(claim.item, manifest_of(connection))

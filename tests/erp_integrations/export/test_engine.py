@@ -27,12 +27,13 @@ from erp_integrations.adapters.base import (
 from erp_integrations.clock import after, ago, now
 from erp_integrations.connections import adapter_loading
 from erp_integrations.connections.adapter_loading import manifest_of
-from erp_integrations.export import engine, settle, uncertain_lookup
-from erp_integrations.export.claim import claim
+from erp_integrations.export import due, engine, settle
+from erp_integrations.export.claim import claim, write_ahead
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.models.states import State
 from erp_integrations.workflow.payloads.commands import Claim
 from erpbridge.outgoing.uptime import uptime
+from tests.erp_integrations import steps
 from tests.factories import ConnectionFactory, ItemFactory
 
 TAKEN = Found("41", "KEY0", "v1", {"name": "By hand"})
@@ -97,9 +98,12 @@ def claims(connection) -> list[Claim]:
 
 
 def refused(connection: Connection, erp: Erp, claims: list[Claim], **more: Any) -> dict[str, Any]:
-    """What must not be sent, by key."""
+    """What must not be sent of what was just claimed, by key."""
+    for claimed in claims:
+        Attempt.objects.filter(item=claimed.item, fence=claimed.item.fence).delete()
+        claimed.attempt.pk = None
     given = {"since": uptime(), "manifest": manifest_of(connection)} | more
-    answers = engine.look(erp, given["manifest"], claims, since=given["since"])
+    answers = steps.look(erp, given["manifest"], claims, since=given["since"])
     return {claim.item.erp_key: outcome.error for claim, outcome in answers}
 
 
@@ -208,7 +212,7 @@ def test_record_type_that_the_erp_no_longer_takes_is_not_sent(connection, erp, c
 
 def run(connection: Connection, erp: Erp, claims: list[Claim], since: float | None = None) -> None:
     since = uptime() if since is None else since
-    engine.run(connection, erp, manifest_of(connection), claims, since=since)
+    steps.run(connection, erp, manifest_of(connection), claims, since=since)
 
 
 def states() -> list[str]:
@@ -248,6 +252,7 @@ def test_nothing_is_sent_when_the_looks_have_taken_too_long(
 @pytest.fixture
 def handed(connection, claims) -> Callable[[], None]:
     """The three, in the ERP's queue, with the check due."""
+    write_ahead(claims)
     answers = [
         settle.Answer(claim, Outcome(handle=claim.item.erp_key, check_after=1)) for claim in claims
     ]
@@ -394,7 +399,7 @@ def test_turn_that_takes_too_long_makes_room_and_wakes_the_next(connection, turn
 def test_time_of_a_turn_is_told_from_its_begin(connection, turn, monkeypatch):
     spent: list[float] = []
     monkeypatch.setattr(engine, "_turn_is_over", lambda _pk, elapsed: spent.append(elapsed))
-    monkeypatch.setattr(uncertain_lookup, "resolve_uncertain", lambda *_given, **_more: wait(5))
+    monkeypatch.setattr(due, "checks_are_due", lambda _connection: wait(5))
     clock = [uptime()]
 
     def wait(seconds: float) -> None:

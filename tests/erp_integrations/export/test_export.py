@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
+import threading
 from dataclasses import replace
 
 import pytest
@@ -11,11 +13,14 @@ import pytest
 from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Health, Outcome
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.adapters.simulator.entries import Record
+from erp_integrations.adapters.tryton import rest
 from erp_integrations.clock import Reading, ago
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections.adapter_loading import adapter_of, manifest_of
+from erp_integrations.connections.secrets import seal
 from erp_integrations.export import (
     circuit_breaker,
+    due,
     engine,
     lease_recovery,
     settle,
@@ -31,10 +36,13 @@ from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.payloads.commands import command_of
 from erp_integrations.workflow.refusals import MovedOn
 from erpbridge.audit.models import Event
+from erpbridge.outgoing import names
 from erpbridge.outgoing.uptime import uptime
 from erpbridge.refusals import Refused
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory
+from tests.outgoing.hosts import host
+from tests.outgoing.test_in_time import wait_for
 
 
 def state(item: Item) -> str:
@@ -200,7 +208,7 @@ def test_breaker_counts_calls_and_not_items_and_rests_after_five(
     items = steps.send_all(CompanyFactory.create_batch(20, account=account), access_of(ada))
     assert steps.decide(items, access_of(pat)).done == 20
     steps.change_config(connection, fault="down")
-    engine.run(
+    steps.run(
         connection,
         adapter_of(connection),
         manifest_of(connection),
@@ -231,7 +239,7 @@ def test_success_closes_the_breaker(connection, accepted_item):
 
 def expire_login(connection):
     """The ERP refuses the login in the middle of an export."""
-    (claimed,) = claim(connection, manifest_of(connection))
+    (claimed,) = steps.claim(connection, manifest_of(connection))
     expired = ErpError(ErrorClass.AUTH_EXPIRED, Effect.NOT_APPLIED, "Log in again.")
     settle.settle(
         connection, manifest_of(connection), [settle.Answer(claimed, Outcome(error=expired))]
@@ -406,7 +414,7 @@ def test_look_that_fails_waits_longer_each_time_and_then_asks_a_person(connectio
 
 
 def test_item_of_a_worker_that_died_is_looked_up_and_sent_again(connection, accepted_item):
-    claim(connection, manifest_of(connection))
+    steps.claim(connection, manifest_of(connection))
     assert lease_recovery.expire_leases() == 0
     steps.let_pass(81)
     assert lease_recovery.expire_leases() == 1
@@ -421,7 +429,7 @@ def test_item_of_a_worker_that_died_is_looked_up_and_sent_again(connection, acce
 def test_effect_of_a_worker_that_died_after_sending_is_found(connection, accepted_item):
     (claimed,) = claim(connection, manifest_of(connection))
     adapter = adapter_of(connection)
-    assert engine.look(adapter, manifest_of(connection), [claimed], since=uptime()) == []
+    assert steps.look(adapter, manifest_of(connection), [claimed], since=uptime()) == []
     adapter.submit([claimed.command])
     steps.let_pass(81)
     lease_recovery.expire_leases()
@@ -433,7 +441,7 @@ def test_effect_of_a_worker_that_died_after_sending_is_found(connection, accepte
 def test_late_answer_of_a_worker_that_lost_its_claim_is_kept_and_changes_nothing(
     connection, accepted_item
 ):
-    (late,) = claim(connection, manifest_of(connection))
+    (late,) = steps.claim(connection, manifest_of(connection))
     steps.let_pass(81)
     lease_recovery.expire_leases()
     steps.export(connection)
@@ -454,7 +462,7 @@ def test_late_answer_of_a_worker_that_lost_its_claim_is_kept_and_changes_nothing
 def test_claim_that_is_too_old_sends_nothing(connection, accepted_item, settings):
     claims = claim(connection, manifest_of(connection))
     started = uptime() - settings.ERPBRIDGE_LEASE_MARGIN
-    engine.run(connection, adapter_of(connection), manifest_of(connection), claims, since=started)
+    steps.run(connection, adapter_of(connection), manifest_of(connection), claims, since=started)
     assert state(accepted_item) == State.QUEUED
     assert effects(connection) == []
 
@@ -465,7 +473,7 @@ def test_the_time_that_looks_took_is_not_taken_from_what_is_claimed_after_them(
     late = []
     monkeypatch.setattr(engine, "uptime", lambda: uptime() + sum(late))
     looks = settings.ERPBRIDGE_LEASE_MARGIN / 2 + 1
-    monkeypatch.setattr(uncertain_lookup, "resolve_uncertain", lambda *_a, **_k: late.append(looks))
+    monkeypatch.setattr(due, "checks_are_due", lambda _connection: late.append(looks))
     steps.export(connection)
     assert state(accepted_item) == State.SYNCED
     assert outcomes(accepted_item) == [("absent", "applied")]
@@ -545,7 +553,7 @@ def test_two_items_with_one_erp_id_in_a_batch_leave_one_synced_and_ask_about_the
 ):
     items = steps.send_all(CompanyFactory.create_batch(3, account=account), access_of(ada))
     steps.decide(items, access_of(pat))
-    claims = claim(connection, manifest_of(connection))
+    claims = steps.claim(connection, manifest_of(connection))
     given = [Outcome(erp_id=erp_id, erp_code=erp_id) for erp_id in ("1", "1", "2")]
     settle.settle(connection, manifest_of(connection), settle.answers_of(claims, given))
     assert [state(item) for item in items] == [State.SYNCED, State.UNCERTAIN, State.SYNCED]
@@ -568,7 +576,7 @@ def test_id_of_another_record_is_no_answer(
 
 def test_vendor_like_ours_that_nobody_saw_missing_needs_an_answer(connection, accepted_item):
     """The worker died before it looked, so the same vendor may have been there all along."""
-    (claimed,) = claim(connection, manifest_of(connection))
+    (claimed,) = steps.claim(connection, manifest_of(connection))
     adapter_of(connection).submit([replace(claimed.command, intent="of somebody else")])
     steps.let_pass(81)
     lease_recovery.expire_leases()
@@ -577,7 +585,7 @@ def test_vendor_like_ours_that_nobody_saw_missing_needs_an_answer(connection, ac
 
 
 def test_late_answer_does_not_settle_the_claim_of_another_worker(connection, accepted_item):
-    (late,) = claim(connection, manifest_of(connection))
+    (late,) = steps.claim(connection, manifest_of(connection))
     steps.let_pass(81)
     lease_recovery.expire_leases()
     uncertain_lookup._not_there(Item.objects.get(), settled=True)
@@ -588,3 +596,40 @@ def test_late_answer_does_not_settle_the_claim_of_another_worker(connection, acc
         assert state(accepted_item) == State.SENDING
     assert Attempt.objects.get(pk=late.attempt.pk).outcome == "late"
     assert not Link.objects.exists()
+
+
+# --- a write that could not be sent in time ----------------------------------------------------
+
+NOTHING = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]"
+
+
+def test_a_create_whose_name_is_resolved_too_late_waits_to_be_sent_again(
+    connection, accepted_item, monkeypatch
+):
+    monkeypatch.setattr(rest, "CALL_SECONDS", 0.5)
+    monkeypatch.setattr(rest, "LEAST_SECONDS", 0.1)
+    resolved, go_on, asked = socket.getaddrinfo, threading.Event(), []
+    # What Tryton needs to look nothing up for: the look, then the write.
+    Item.objects.update(payload={"name": "Quarry"}, acceptance={"vendor_id": "QUARRY01"})
+    with host(answer=NOTHING) as server:
+        config = {"url": f"http://127.0.0.1:{server.port}/erp", "company": 1}
+        Connection.objects.update(adapter="tryton", config=config, secrets={"key": seal("k" * 40)})
+
+        def second_is_slow(name, port, *how):
+            asked.append(port)
+            if asked.count(server.port) == 2:
+                go_on.wait(20)
+            return resolved(name, port, *how)
+
+        monkeypatch.setattr(socket, "getaddrinfo", second_is_slow)
+        steps.export(connection)
+        go_on.set()
+        wait_for(lambda: not names._look_ups.running)
+        heard = server.heard()
+    accepted_item.refresh_from_db()
+    attempt = Attempt.objects.get()
+    assert (accepted_item.state, attempt.outcome) == (State.QUEUED, Attempt.Outcome.NOT_APPLIED)
+    assert "nothing was sent" in accepted_item.error_text
+    assert attempt.first_look == "absent"
+    assert heard.startswith(b"GET ")
+    assert b"POST" not in heard

@@ -11,7 +11,7 @@ import pytest
 from erp_integrations.adapters.base import Ambiguous, Found, InboundAsk, Seen
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.connections import adapter_loading
-from erp_integrations.export import engine, settle
+from erp_integrations.export import settle
 from erp_integrations.export.claim import claim
 from erp_integrations.export.delivery import polled
 from erp_integrations.models import Attempt
@@ -31,7 +31,7 @@ def by_a_worker(connection, record, monkeypatch) -> int:
     )
     since = uptime()
     claims = claim(connection, manifest)
-    refused = engine.look(adapter, manifest, claims, since=since)
+    refused = steps.look(adapter, manifest, claims, since=since)
     settle.settle(connection, manifest, refused)
     return len(claims) - len(refused)
 

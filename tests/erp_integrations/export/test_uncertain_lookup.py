@@ -37,7 +37,7 @@ def state(item: Item) -> str:
 
 
 def claimed(connection: Connection) -> list[engine.Claim]:
-    return engine.claim(connection, manifest_of(connection))
+    return steps.claim(connection, manifest_of(connection))
 
 
 @dataclass
@@ -55,9 +55,9 @@ class HoldsTwo:
 
 
 def test_a_create_whose_key_two_records_have_is_not_sent(connection, accepted_item):
-    claims = claimed(connection)
     manifest = manifest_of(connection)
-    engine.run(connection, HoldsTwo(), manifest, claims, since=uptime())
+    claims = engine.claim(connection, manifest)
+    steps.run(connection, HoldsTwo(), manifest, claims, since=uptime())
     assert state(accepted_item) == State.FAILED
     assert "is already in the ERP: more than one record" in accepted_item.error_text
     assert accepted_item.tries.values_list("first_look", "outcome").get() == (

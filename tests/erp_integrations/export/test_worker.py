@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import psutil
 import pytest
 from django.db import connection as db
@@ -71,9 +69,8 @@ def test_nothing_is_lost_or_doubled_by_a_worker_that_is_killed(connection, accep
     steps.change_config(connection, latency_ms=1_000)
     with programs.celery_worker(db.settings_dict) as first:
         accept_companies(30)
-        sending = Item.objects.filter(state=State.SENDING)
-        programs.wait_for(sending.exists, program=first)
-        time.sleep(1)
+        # Stored after the lookup, which takes a second, and before the call, which takes another.
+        programs.wait_for(Attempt.objects.exists, program=first)
         kill(first)
     assert not all_synced()
     # What the first worker was about to send is looked up one by one.

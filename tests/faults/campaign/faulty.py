@@ -169,7 +169,7 @@ def place(point: str, *, fetches: bool) -> None:
     elif point == "before_settle":
         export_settle.settle = dying(export_settle.settle, before=True)
     elif point == "lost_in_claim":
-        export_claim._write_ahead = cutting(export_claim._write_ahead)
+        export_claim._claims = cutting(export_claim._claims)
     elif point == "lost_before_settle":
         export_settle.settle = cutting(export_settle.settle)
     elif point == "lost_in_settle":
@@ -250,7 +250,7 @@ def take_away(safeguard: str) -> None:
         )
         engine._too_late = lambda since: False
     elif safeguard == "look":
-        engine._first_looks = lambda adapter, manifest, claims, *, since: {}
+        engine._first_looks = lambda manifest, claims, since, adapter: [None] * len(claims)
         uncertain_lookup._resolve = lambda connection, adapter, manifest, item: (
             uncertain_lookup._not_there(item, settled=True) or True
         )

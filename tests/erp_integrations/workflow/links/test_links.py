@@ -51,6 +51,20 @@ def linked(connection: Connection, record_id: int, **columns: Any) -> Link:
     return Link.objects.create(connection=connection, **given | columns)
 
 
+def make_links(connection: Connection, items: list[Item], **how: Any) -> None:
+    """Settle items as synced with their ERP IDs, which links their records."""
+    rows = Item.objects.filter(pk__in=[item.pk for item in items])
+    rows.update(state=State.UNCERTAIN)
+    refs = {item.pk: ErpRef(item.erp_id, item.erp_code, item.erp_version) for item in items}
+    assert settle_synced(connection, rows, refs, **how) == set(refs)
+
+
+def held_elsewhere(connection: Connection, erp_ids: dict[int, str]) -> set[int]:
+    items = list(Item.objects.filter(pk__in=erp_ids))
+    near = link_services.links_near(connection, items, erp_ids)
+    return link_services.held_elsewhere(items, near, erp_ids)
+
+
 def erp_columns(item: Item) -> tuple[str, str, bool]:
     row = Company.objects.get(pk=item.record_id)
     return row.origin_id, row.origin_code, row.drifted
@@ -61,9 +75,10 @@ def erp_columns(item: Item) -> tuple[str, str, bool]:
 
 def test_linking_and_ending_that_die_leave_nothing_behind(connection, make, ada):
     first = make()
-    link_services.link_items([first], by=None)
-    item = make(record_id=first.record_id, erp_id="8")
-    assert deaths(lambda: link_services.link_items([item], by=ada)) == []
+    make_links(connection, [first], by=None)
+    item = make(record_id=first.record_id, erp_id="", state=State.UNCERTAIN)
+    refs = {item.pk: ErpRef("8", "QUARRY01")}
+    assert deaths(lambda: settle_synced(connection, Item.objects.all(), refs, by=ada)) == []
     link = Link.objects.active().get()
     assert deaths(lambda: link_services.end([link], by=ada, why="Wrong.")) == []
 
@@ -108,9 +123,9 @@ def test_id_is_held_elsewhere_if_another_record_has_it_or_gets_it_before(connect
     first, same, second, free = make(), make(), make(), make()
     Item.objects.filter(pk=same.pk).update(record_id=first.record_id)
     wanted = {first.pk: "7", same.pk: "7", second.pk: "7", free.pk: "8"}
-    assert link_services.held_elsewhere(connection.pk, wanted) == {second.pk}
+    assert held_elsewhere(connection, wanted) == {second.pk}
     linked(connection, second.record_id)
-    assert link_services.held_elsewhere(connection.pk, wanted) == {first.pk, same.pk}
+    assert held_elsewhere(connection, wanted) == {first.pk, same.pk}
 
 
 @pytest.mark.parametrize("other", [{"ended_at": "now"}, {"entity": "cost_code"}, {"erp_id": "9"}])
@@ -119,7 +134,7 @@ def test_other_links_hold_nothing(connection, make, other):
     given = other | ({"ended_at": now()} if "ended_at" in other else {})
     linked(connection, item.record_id + 1, **given)
     linked(ConnectionFactory.create(account=connection.account), item.record_id + 1)
-    assert link_services.held_elsewhere(connection.pk, {item.pk: "7"}) == set()
+    assert held_elsewhere(connection, {item.pk: "7"}) == set()
 
 
 # --- linking ----------------------------------------------------------------------------------
@@ -128,7 +143,7 @@ def test_other_links_hold_nothing(connection, make, other):
 def test_linking_keeps_what_was_sent_and_shows_it_on_the_record(connection, make, ada):
     items = [make(), make(erp_id="8", erp_code="STONE", label="Stone")]
     Company.objects.update(drifted=True)
-    link_services.link_items(items, by=None)
+    make_links(connection, items, by=None)
     link, other = Link.objects.order_by("pk")
     assert (link.connection, link.entity, link.record_id) == (
         connection,
@@ -146,9 +161,9 @@ def test_linking_keeps_what_was_sent_and_shows_it_on_the_record(connection, make
     ]
 
 
-def test_linking_to_what_the_erp_has_of_its_own_shows_as_a_change_since(make):
+def test_linking_to_what_the_erp_has_of_its_own_shows_as_a_change_since(connection, make):
     item, pat = make(), UserFactory.create()
-    link_services.link_items([item], by=pat, as_sent=False)
+    make_links(connection, [item], by=pat, as_sent=False)
     link = Link.objects.get()
     assert (link.synced_payload, link.synced_digest, link.linked_by) == ({}, "", pat)
     assert erp_columns(item) == ("7", "QUARRY01", True)
@@ -156,7 +171,7 @@ def test_linking_to_what_the_erp_has_of_its_own_shows_as_a_change_since(make):
 
 def test_linking_again_renews_the_link(connection, make, ada):
     first = make()
-    link_services.link_items([first], by=None)
+    make_links(connection, [first], by=None)
     Link.objects.update(told=True)
     item = make(
         record_id=first.record_id,
@@ -166,7 +181,7 @@ def test_linking_again_renews_the_link(connection, make, ada):
         payload={"name": "New"},
         digest="d2",
     )
-    link_services.link_items([item], by=UserFactory.create())
+    make_links(connection, [item], by=UserFactory.create())
     link = Link.objects.get()
     assert (link.erp_code, link.erp_version, link.label) == ("QUARRY02", "v2", "New")
     assert (link.item, link.told) == (item, False)
@@ -178,9 +193,9 @@ def test_linking_again_renews_the_link(connection, make, ada):
 
 def test_linking_to_another_record_of_the_erp_ends_the_first_link(connection, make, ada):
     first = make()
-    link_services.link_items([first], by=None)
+    make_links(connection, [first], by=None)
     item = make(record_id=first.record_id, erp_id="8")
-    link_services.link_items([item], by=ada)
+    make_links(connection, [item], by=ada)
     old, new = Link.objects.order_by("pk")
     assert (old.erp_id, old.ended_by, old.ended_why) == ("7", ada, "Linked to 8 instead")
     assert old.ended_at is not None
@@ -198,7 +213,7 @@ def test_linking_leaves_other_links_of_the_number_alone(connection, make, other)
         linked(ConnectionFactory.create(account=connection.account), item.record_id),
         linked(connection, item.record_id + 1, erp_id="9"),
     ]
-    link_services.link_items([item], by=None)
+    make_links(connection, [item], by=None)
     assert Link.objects.count() == 4
     assert {link.label for link in before} == {
         link.label for link in Link.objects.filter(pk__in=[link.pk for link in before])
@@ -219,16 +234,16 @@ def test_linking_lets_go_what_waited_for_the_record(connection, make):
             connection=ConnectionFactory.create(account=connection.account),
         ),
     ]
-    link_services.link_items([item], by=None)
+    make_links(connection, [item], by=None)
     child.refresh_from_db()
     assert child.waits_for is None
     assert not Item.objects.filter(pk__in=[other.pk for other in others], waits_for=None).exists()
 
 
-def test_record_that_is_linked_counts_as_changed_for_programs(make):
+def test_record_that_is_linked_counts_as_changed_for_programs(connection, make):
     item = make()
     Company.objects.update(updated_at="2020-01-01T00:00Z")
-    link_services.link_items([item], by=None)
+    make_links(connection, [item], by=None)
     assert Company.objects.get(pk=item.record_id).updated_at.year > 2020
 
 
@@ -241,7 +256,7 @@ def test_what_another_record_holds_stays_as_it_is_and_the_others_are_settled(con
     linked(connection, 0, erp_id="1")
     refs = {item.pk: ErpRef(str(number), "CODE", "v") for number, item in enumerate(items)}
     first_two = Item.objects.exclude(pk=items[2].pk)
-    assert settle_synced(connection.pk, first_two, refs) == {items[0].pk}
+    assert settle_synced(connection, first_two, refs) == {items[0].pk}
     states = list(Item.objects.order_by("pk").values_list("state", flat=True))
     assert states == [State.SYNCED, State.UNCERTAIN, State.UNCERTAIN]
 
@@ -250,7 +265,7 @@ def test_answer_of_a_person_is_told_as_theirs_with_what_they_say(connection, mak
     item, pat = make(state=State.NEEDS_ANSWER, erp_id="", waits_for=9), UserFactory.create()
     items = Item.objects.filter(pk=item.pk)
     settled = settle_synced(
-        connection.pk,
+        connection,
         items,
         {item.pk: ErpRef("8", "CODE", "v")},
         event="answer_there",
@@ -287,7 +302,7 @@ def test_what_waits_for_a_linked_parent_is_let_go_and_nothing_else(connection, m
 
 def test_ending_says_who_and_why_and_tells_items_and_history(connection, make, ada):
     item = make()
-    link_services.link_items([item], by=None)
+    make_links(connection, [item], by=None)
     others = [
         make(record_id=item.record_id, erp_id="8"),
         make(),

@@ -10,11 +10,11 @@ from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Outcome
 from erp_integrations.clock import now
 from erp_integrations.connections.adapter_loading import manifest_of
 from erp_integrations.export import backoff, settle
-from erp_integrations.export.claim import claim
 from erp_integrations.models import Attempt, Item
 from erp_integrations.models.states import State
 from erp_integrations.workflow.payloads.commands import Claim
 from erpbridge.clock.measured import STEP
+from tests.erp_integrations import steps
 
 ANY, NEVER = "any", None
 # Values of an earlier try or an earlier handover.
@@ -92,7 +92,7 @@ def _no_chance(monkeypatch):
 @pytest.fixture
 def claims(connection, accepted_item) -> list[Claim]:
     Item.objects.update(**OLD)
-    return claim(connection, manifest_of(connection))
+    return steps.claim(connection, manifest_of(connection))
 
 
 def wait(value: Any, began: Any) -> float | None:
@@ -159,7 +159,7 @@ def test_last_of_the_tries_is_the_eighth(connection, accepted_item):
         (backoff.MOST_ATTEMPTS - 1, S.FAILED),
     ]:
         Item.objects.update(state=S.QUEUED, attempts=attempts, not_before=None)
-        claims = claim(connection, manifest_of(connection))
+        claims = steps.claim(connection, manifest_of(connection))
         settle.settle(
             connection, manifest_of(connection), [settle.Answer(claims[0], error(E.TRANSIENT))]
         )
