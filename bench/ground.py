@@ -87,15 +87,20 @@ def connect(
     config: Mapping[str, Any] | None = None,
     secrets: Mapping[str, str] = adapter_loading.NO_SECRETS,
     latency_ms: int = 0,
+    records_per_call: int = 500,
 ) -> Connection:
     """A connection in use; without ``config`` a simulator with its own ledger.
 
-    :param latency_ms: of the simulator.
+    :param latency_ms: of the simulator, as ``records_per_call``.
 
     :raises RuntimeError: when the ERP cannot be used.
     """
     by = place.ada.user
-    ledger = {"latency_ms": latency_ms, "ledger": f"bench-{uuid.uuid4().hex[:20]}"}
+    ledger = {
+        "latency_ms": latency_ms,
+        "records_per_call": records_per_call,
+        "ledger": f"bench-{uuid.uuid4().hex[:20]}",
+    }
     connection = connection_settings.create(
         account=place.account,
         name="ERP",

@@ -20,13 +20,14 @@ from erpbridge.db.batches import chunks
 
 SIZE = 2_000
 LATENCY_MS = 200
+PER_CALL = 20
 
 
 def run(size: int = SIZE, latency_ms: int = LATENCY_MS) -> Result:
     """Count what arrives in a second, either way."""
     place, elsewhere = ground.ground(), ground.ground()
-    connection = ground.connect(place, latency_ms=latency_ms)
-    other = ground.connect(elsewhere, latency_ms=latency_ms)
+    connection = ground.connect(place, latency_ms=latency_ms, records_per_call=PER_CALL)
+    other = ground.connect(elsewhere, latency_ms=latency_ms, records_per_call=PER_CALL)
     accepted: list[int] = []
 
     def by_engine() -> float:

@@ -215,7 +215,8 @@ class Items(RuleBasedStateMachine):
     def the_record_shows_its_latest_item(self) -> None:
         for n in range(RECORDS):
             state = self.state(n)
-            assert self.fresh(n).erp_state == ("" if state == State.UNLINKED else on_record(state))
+            shown = "" if state in ("", State.UNLINKED) else on_record(state)
+            assert self.fresh(n).erp_state == shown
 
     @invariant()
     def a_synced_item_is_one_whose_link_holds(self) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from erp_integrations.adapters.base import (
+    MOST_IN_BATCH,
     AcceptanceField,
     Batches,
     Delivery,
@@ -175,6 +177,15 @@ SETTINGS = (
         most=10_000,
     ),
     Setting(
+        "records_per_call",
+        "Records per call",
+        kind=SettingKind.INTEGER,
+        default=20,
+        least=1,
+        most=MOST_IN_BATCH,
+        help="The most records that are written in one call.",
+    ),
+    Setting(
         "fault",
         "Fault",
         kind=SettingKind.CHOICE,
@@ -227,7 +238,7 @@ MANIFEST = Manifest(
             acceptance_fields=CODE_ACCEPTANCE_FIELDS,
             imports=True,
             feed=Feed.DELETIONS,
-            batches=Batches(create=50, update=50, find=200),
+            batches=Batches(create=20, update=20, find=200),
             shows=("full_code", "description", "is_group", INCOME_ACCOUNT, EXPENSE_ACCOUNT),
         ),
     },
@@ -256,6 +267,14 @@ def manifest_of(config: Mapping[str, object]) -> Manifest:
     return replace(manifest, entities={**manifest.entities, COST_CODE: read_only})
 
 
+def _batches(config: Mapping[str, object]) -> Batches:
+    """The batch limits; an invalid number of records per call counts as none."""
+    given = str(config.get("records_per_call") or "")
+    size = int(given) if re.fullmatch("[0-9]{1,4}", given) else 0
+    known = MANIFEST.entities[VENDOR].batches
+    return replace(known, create=size, update=size) if 0 < size <= MOST_IN_BATCH else known
+
+
 def _delivered(config: Mapping[str, object]) -> Manifest:
     """The manifest with the delivery, fault and code format of a configuration."""
     late = LATE_SECONDS if config.get("fault") == Fault.LATE else 0.0
@@ -263,8 +282,9 @@ def _delivered(config: Mapping[str, object]) -> Manifest:
     differences = DELIVERIES.get(delivery, {})
     called = delivery in (Delivery.QUEUED, Delivery.SYNC) or not differences
     feed = Feed.DELETIONS if called else Feed.NOTHING
+    batches = _batches(config)
     entities = {
-        name: replace(entity, imports=called, feed=feed)
+        name: replace(entity, imports=called, feed=feed, batches=batches)
         for name, entity in MANIFEST.entities.items()
     }
     entities[COST_CODE] = replace(entities[COST_CODE], code_format=code_format(config))

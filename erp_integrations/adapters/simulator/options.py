@@ -41,6 +41,7 @@ def read_options(config: Mapping[str, object]) -> Options:
         problems.append(f"Delivery: “{delivery}” is not on the list.")
         delivery = Delivery.SYNC.value
     latency = _integer(config, "latency_ms", problems) / 1000
+    _integer(config, "records_per_call", problems)
     every = _integer(config, "fault_every", problems)
     plan = FaultPlan(Fault(kind), every, str(config.get("fault_for") or ""))
     return Options(ledger, Delivery(delivery), latency, plan, tuple(problems))
