@@ -477,7 +477,16 @@ def test_each_form_writes_for_those_who_hold_the_right_and_for_nobody_else(
 
 # Fields with numbers that are not ids of rows.
 PLAIN = {
-    *("seen", "upto", "list_seen", "latency_ms", "fault_every", "max_in_flight", "only_empty"),
+    *(
+        "seen",
+        "upto",
+        "list_seen",
+        "latency_ms",
+        "records_per_call",
+        "fault_every",
+        "max_in_flight",
+        "only_empty",
+    ),
     *("directory", "admin", "erp_integrations", "code", "number", "code_tiers", "tiered", "ticked"),
     *("confirm", "on", "active", "all", "column-0", "revision", "new-code", "edit-code"),
     *("account-directory", "account-admin", "account-erp_integrations"),
