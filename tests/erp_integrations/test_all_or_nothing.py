@@ -39,7 +39,7 @@ class Scene:
     def claims(self) -> list[Any]:
         """The company's item, claimed by a worker."""
         assert self.accepted_item
-        return engine.claim(self.connection, manifest_of(self.connection))
+        return steps.claim(self.connection, manifest_of(self.connection))
 
     def failed(self) -> Item:
         item = self.accepted_item

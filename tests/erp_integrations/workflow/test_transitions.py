@@ -375,6 +375,6 @@ def test_records_are_locked_by_id_in_the_update_itself(make_item, ada):
         for query in queries
         if query["sql"].startswith('UPDATE "directory_company" SET "erp_state"')
     ]
-    records = ", ".join(str(item.record_id) for item in items)
-    assert update.count(f"({records})") == 2
+    records = ",".join(str(item.record_id) for item in items)
+    assert update.count(f"'{{{records}}}'") == 2
     assert update.endswith("ORDER BY 1 ASC FOR NO KEY UPDATE))")
