@@ -19,7 +19,7 @@ CLAIMS_A_ROUND = 4
 COPIES = {
     "public_id": "gen_random_uuid()",
     "intent": "gen_random_uuid()",
-    "record_id": "1000000000 + number",
+    "record_id": "1000000000 + 1000000 * id + number",
     "erp_key": "'Q' || number",
     "erp_key_compared": "'q' || number",
 }
@@ -30,10 +30,10 @@ def run(sizes: tuple[int, ...] = SIZES, claims: int = CLAIMS_A_ROUND) -> Result:
     cases: dict[str, Case] = {}
     for size in sizes:
         place = ground.ground()
-        connection = ground.connect(place)
+        connection = ground.connect(place, records_per_call=20)
         Connection.objects.filter(pk=connection.pk).update(max_in_flight=20 * 3 * claims)
         accepted = ground.send_and_accept(place, ground.add_companies(place, min(sizes)))
-        _queue(accepted[0], size - len(accepted))
+        queue(accepted[0], size - len(accepted))
         manifest = adapter_loading.manifest_of(connection)
         cases[f"{size:,} queued"] = partial(_seconds, connection, manifest, claims)
     ground.analyze()
@@ -48,7 +48,8 @@ def run(sizes: tuple[int, ...] = SIZES, claims: int = CLAIMS_A_ROUND) -> Result:
     )
 
 
-def _queue(item_id: int, count: int) -> None:
+def queue(item_id: int, count: int) -> None:
+    """Queue copies of an accepted item."""
     columns = [field.column for field in Item._meta.concrete_fields if not field.primary_key]
     values = ", ".join(COPIES.get(name, name) for name in columns)
     table = Item._meta.db_table

@@ -139,10 +139,17 @@ def send_and_accept(place: Ground, ids: list[int], *, vendor_type: str = VENDOR_
 
     :raises RuntimeError: when not every company was sent and accepted.
     """
-    decisions = send_all(place, ids, vendor_type=vendor_type)
+    return accept(place, send_all(place, ids, vendor_type=vendor_type))
+
+
+def accept(place: Ground, decisions: list[Decision]) -> list[int]:
+    """The click on Accept; the ids of the accepted items.
+
+    :raises RuntimeError: when not every one was accepted.
+    """
     result = accept_services.accept(decisions, entity="vendor", access=place.pat)
-    if result.done != len(ids):
-        raise RuntimeError(f"Accepted {result.done} of {len(ids)}: {result.refused[:3]}")
+    if result.done != len(decisions):
+        raise RuntimeError(f"Accepted {result.done} of {len(decisions)}: {result.refused[:3]}")
     return [decision.item_id for decision in decisions]
 
 

@@ -23,11 +23,11 @@ TO_COME_UP = 90
 
 
 @contextmanager
-def workers() -> Iterator[Running]:
-    """A worker of two processes on a broker in which no old message is left."""
+def workers(processes: int = 2) -> Iterator[Running]:
+    """A worker of so many processes on a broker in which no old message is left."""
     redis.Redis.from_url(settings.REDIS_URL).flushall()
-    command = [sys.executable, "-m", "celery", "-A", "bench.noop", "worker", "--concurrency=2"]
-    with running([*command, "--loglevel=ERROR"], _environment()) as program:
+    command = [sys.executable, "-m", "celery", "-A", "bench.noop", "worker", "--loglevel=ERROR"]
+    with running([*command, f"--concurrency={processes}"], _environment()) as program:
         wait_for(lambda: app.control.ping(timeout=0.3), program=program, seconds=TO_COME_UP)
         yield program
 

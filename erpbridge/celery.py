@@ -60,14 +60,14 @@ class WakeUps(Celery):
     """Celery's application; in a process with an embedded worker, messages go straight to it."""
 
     # The embedded worker of this process takes the name and the arguments of a task.
-    hand_over: Callable[[str, tuple[Any, ...]], None] | None = None
+    hand_over: Callable[[str, tuple[Any, ...], int], None] | None = None
 
     def send_task(  # type: ignore[override]  # takes what our wake-ups give
         self, name: str, args: tuple[Any, ...] | None = None, *more: Any, **options: Any
     ) -> Any:
         """Send a message, to the embedded worker or over the broker."""
         if self.hand_over is not None:
-            return self.hand_over(name, args or ())
+            return self.hand_over(name, args or (), options.get("priority", 0))
         return super().send_task(name, args, *more, **options)
 
 

@@ -18,7 +18,16 @@ from directory.models import CLASSIFICATIONS, Company, ProjectCompany
 from erp_integrations import sendable
 from erpbridge.access.models import Membership
 from erpbridge.db.among import among
-from erpbridge.db.json_rows import Field, Found, JsonRows, Made, MadeIfSet, OrNull, Same, json_text
+from erpbridge.db.json_rows import (
+    Computed,
+    ComputedIfSet,
+    Constant,
+    Field,
+    FromMapping,
+    JsonRows,
+    OrNull,
+    json_text,
+)
 from erpbridge.rest.pagination import Shape
 
 TEXTS = (
@@ -114,58 +123,60 @@ def _parent(pk: int, name: str) -> dict[str, object]:
     return {"id": pk, "name": name}
 
 
-def _contact_at(path: str) -> MadeIfSet:
-    return MadeIfSet(_contact, *(f"{path}__{column}" for column in CONTACT))
+def _contact_at(path: str) -> ComputedIfSet:
+    return ComputedIfSet(_contact, *(f"{path}__{column}" for column in CONTACT))
 
 
 NORMAL: dict[str, Field] = {
     **{name: name for name in PLAIN},
     **{name: OrNull(name) for name in TEXTS},
-    **{name: Same(value) for name, value in ABSENT.items()},
-    "business_register": MadeIfSet(register_of, "entity_id", "entity_type", "pk"),
+    **{name: Constant(value) for name, value in ABSENT.items()},
+    "business_register": ComputedIfSet(register_of, "entity_id", "entity_type", "pk"),
     "company": "name",
-    "contact_count": Found("people", default=0),
+    "contact_count": FromMapping("people", default=0),
     "origin_data": OrNull(sendable.text_at("origin_data")),
     "primary_contact": _contact_at("primary_contact"),
-    "synced_to_erp": Made(bool, "origin_id"),
+    "synced_to_erp": Computed(bool, "origin_id"),
 }
 MORE: dict[str, Field] = {
-    "bidding": Made(_bidding, json_text("classifications")),
-    "bidding_distribution": Found("bidders", default=()),
-    "children_count": Found("children", default=0),
+    "bidding": Computed(_bidding, json_text("classifications")),
+    "bidding_distribution": FromMapping("bidders", default=()),
+    "children_count": FromMapping("children", default=0),
     "company_vendor": "is_own_company",
     "legal_name": "name",
-    "parent": MadeIfSet(_parent, "parent_id", "parent__name"),
-    "project_ids": Found("projects", default=()),
-    "standard_cost_codes": Made(_codes, json_text("standard_cost_code_ids")),
-    "trades": Found("trades", default=()),
+    "parent": ComputedIfSet(_parent, "parent_id", "parent__name"),
+    "project_ids": FromMapping("projects", default=()),
+    "standard_cost_codes": Computed(_codes, json_text("standard_cost_code_ids")),
+    "trades": FromMapping("trades", default=()),
 }
 ADDRESS_BOOK: dict[str, Field] = {
-    "business": Same(None),
+    "business": Constant(None),
     "contract_signer": _contact_at("contract_signer"),
-    "country_name": Made(lambda code: countries.countries().get(code), "country_code"),
-    "state_name": Made(
+    "country_name": Computed(lambda code: countries.countries().get(code), "country_code"),
+    "state_name": Computed(
         lambda country, state: countries.states(country).get(state), "country_code", "state_code"
     ),
-    "invoice_contacts": Found("invoice_contacts", default=()),
+    "invoice_contacts": FromMapping("invoice_contacts", default=()),
 }
 SUMMARY: dict[str, Field] = {
     "id": "id",
     "name": "name",
-    "active_users_count": Found("people", default=0),
-    "bids_count": Same(0),
-    "open_bids_count": Same(0),
-    "projects_count": Found("projects", default=0),
-    "business_id": Same(None),
+    "active_users_count": FromMapping("people", default=0),
+    "bids_count": Constant(0),
+    "open_bids_count": Constant(0),
+    "projects_count": FromMapping("projects", default=0),
+    "business_id": Constant(None),
     "company_vendor": "is_own_company",
-    "is_connected": Same(False),
-    "synced_to_erp": Made(bool, "origin_id"),
+    "is_connected": Constant(False),
+    "synced_to_erp": Computed(bool, "origin_id"),
 }
 compact = JsonRows(Company, {"id": "id", "name": "name"})
 ids_only = JsonRows(Company, {"id": "id"})
 listed = JsonRows(Company, {name: name for name in ("id", "name", "abbreviated_name", "is_active")})
 _normal = JsonRows(Company, NORMAL)
-_erp = JsonRows(Company, NORMAL | {"origin_custom_fields": Same(()), "erp_custom_fields": Same(())})
+_erp = JsonRows(
+    Company, NORMAL | {"origin_custom_fields": Constant(()), "erp_custom_fields": Constant(())}
+)
 _extended = JsonRows(Company, NORMAL | MORE)
 _directory = JsonRows(
     Company,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from celery import current_app
 from django.db import transaction
 
+from erpbridge.jobs.wakeups import FIRST
+
 DRAIN = "erp_integrations.export.tasks.drain"
 
 
@@ -17,9 +19,9 @@ def wake(connection_id: int) -> None:
     transaction.on_commit(lambda: publish(connection_id), robust=True)
 
 
-def publish(connection_id: int) -> None:
+def publish(connection_id: int, *, priority: int = FIRST) -> None:
     """Send the message now.
 
     :raises kombu.exceptions.OperationalError: if the broker cannot be reached.
     """
-    current_app.send_task(DRAIN, args=(connection_id,), retry=False)
+    current_app.send_task(DRAIN, args=(connection_id,), retry=False, priority=priority)

@@ -53,6 +53,7 @@ from erp_integrations.workflow import tracing
 from erp_integrations.workflow.links import comparison
 from erp_integrations.workflow.payloads.commands import Claim
 from erpbridge.db.batches import chunks
+from erpbridge.jobs.wakeups import LATER
 from erpbridge.outgoing.uptime import uptime
 from erpbridge.ui.logs.formatters import bound
 
@@ -60,7 +61,7 @@ logger = logging.getLogger(__name__)
 
 # Seconds that one wake-up may work at most, and before it yields to other connections that are due.
 BUDGET = 20.0
-FAIR_SHARE = 2.0
+FAIR_SHARE = 1.0
 TOO_SLOW = ErpError(
     ErrorClass.TRANSIENT,
     Effect.NOT_APPLIED,
@@ -97,7 +98,7 @@ def _take_turn(connection: Connection, adapter: Adapter, manifest: Manifest) -> 
     if not due.worker_sends(manifest):
         return
     if _send(connection, adapter, manifest, began=began):
-        publish(connection.pk)
+        publish(connection.pk, priority=LATER)
 
 
 def _send(connection: Connection, adapter: Adapter, manifest: Manifest, *, began: float) -> bool:

@@ -16,7 +16,7 @@ from erp_integrations.models.states import ItemEvent
 from erp_integrations.workflow import tracing, transitions
 from erpbridge.db.batches import chunks
 from erpbridge.db.busy import retried
-from erpbridge.jobs.wakeups import wake_due
+from erpbridge.jobs.wakeups import LATER, wake_due
 from erpbridge.oauth import tokens
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def tick(*, period: float = PERIOD) -> bool:
         return False
     expire_leases()
     for connection_id in due_connections():
-        publish(connection_id)
+        publish(connection_id, priority=LATER)
     wake_due()
     tokens.clear_old()
     return True

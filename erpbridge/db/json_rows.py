@@ -28,14 +28,14 @@ class OrNull:
 
 
 @dataclass(frozen=True)
-class Same:
+class Constant:
     """One value for all rows."""
 
     value: object
 
 
 @dataclass(frozen=True)
-class Found:
+class FromMapping:
     """The value of a mapping that the call is given under this name, by a column."""
 
     mapping: str
@@ -43,7 +43,7 @@ class Found:
     default: object = None
 
 
-class Made:
+class Computed:
     """The result of a function of some columns."""
 
     def __init__(self, make: Callable[..., object], *columns: Column) -> None:
@@ -51,11 +51,11 @@ class Made:
         self.columns = columns
 
 
-class MadeIfSet(Made):
+class ComputedIfSet(Computed):
     """The same, or null if the first of the columns is empty."""
 
 
-Field = Column | OrNull | Same | Found | Made
+Field = Column | OrNull | Constant | FromMapping | Computed
 
 
 def json_text(column: str) -> Expression:
@@ -87,7 +87,7 @@ class JsonRows:
         key = source.column("pk")
         fields = ", ".join(f"{name!r}: {source.of(field)}" for name, field in self.fields.items())
         columns = ", ".join(source.columns.values())
-        code = f"lambda rows, found: {{{key}: {{{fields}}} for {columns}, in rows}}"
+        code = f"lambda rows, mappings: {{{key}: {{{fields}}} for {columns}, in rows}}"
         # The text is made of numbered names, and of field names in quotation marks.
         return list(source.columns), eval(code, source.names)  # noqa: S307
 
@@ -114,14 +114,16 @@ class _Source:
         match field:
             case OrNull(column):
                 return f"{self.column(column)} or None"
-            case Same(value):
+            case Constant(value):
                 return self.named(value)
-            case Found(mapping, column, default):
-                found = f"found[{mapping!r}].get"
-                return f"{found}({self.column(column)}, {self.named(default)})"
-            case Made():
+            case FromMapping(mapping, column, default):
+                get = f"mappings[{mapping!r}].get"
+                return f"{get}({self.column(column)}, {self.named(default)})"
+            case Computed():
                 columns = [self.column(column) for column in field.columns]
-                condition = f" if {columns[0]} else None" if isinstance(field, MadeIfSet) else ""
+                condition = (
+                    f" if {columns[0]} else None" if isinstance(field, ComputedIfSet) else ""
+                )
                 return f"{self.named(field.make)}({', '.join(columns)}){condition}"
             case _:
                 return self.column(field)

@@ -21,7 +21,7 @@ from erpbridge.clock.measured import at_least
 from erpbridge.db.busy import is_conflict, retried, trouble_of
 from erpbridge.jobs.kinds import kind_of
 from erpbridge.jobs.models import Job
-from erpbridge.jobs.wakeups import publish
+from erpbridge.jobs.wakeups import LATER, publish
 from erpbridge.json_values import Json
 
 logger = logging.getLogger(__name__)
@@ -186,7 +186,7 @@ def _take_turn(run: Run) -> None:
         step(run)
     if not run.over:
         _release(run)
-        publish(run.job.pk)
+        publish(run.job.pk, priority=LATER)
 
 
 @retried

@@ -6,6 +6,9 @@ from celery import current_app
 from django.db import transaction
 
 WORK = "erpbridge.jobs.tasks.work"
+# Of Celery's messages with priorities, Redis gives out the lowest number first. What a click has
+# started goes before the next turn of long work, of which each connection and job may have one.
+FIRST, LATER = 0, 6
 # Messages per tick; the next tick sends more.
 MOST_WOKEN = 50
 
@@ -17,13 +20,13 @@ def wake(job_id: int) -> None:
     transaction.on_commit(lambda: publish(job_id), robust=True)
 
 
-def publish(job_id: int) -> None:
+def publish(job_id: int, *, priority: int = FIRST) -> None:
     """Send the message now.
 
     :raises kombu.exceptions.OperationalError: without a broker.
     """
     # By name: the module of the task imports ``run``, which imports this one.
-    current_app.send_task(WORK, args=(job_id,), retry=False)
+    current_app.send_task(WORK, args=(job_id,), retry=False, priority=priority)
 
 
 def wake_due() -> None:
@@ -31,4 +34,4 @@ def wake_due() -> None:
     from erpbridge.jobs.models import Job
 
     for job_id in Job.objects.due().order_by("pk").values_list("pk", flat=True)[:MOST_WOKEN]:
-        publish(job_id)
+        publish(job_id, priority=LATER)

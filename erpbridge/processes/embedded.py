@@ -37,17 +37,22 @@ def self_test() -> None:
 
 
 class Inbox:
-    """Messages in the order of their arrival; one that waits already is not added again."""
+    """Messages by priority, the lowest number first, then in the order of their arrival.
+
+    One that waits already is not added again.
+    """
 
     def __init__(self) -> None:
-        self._messages: dict[Message, None] = {}
+        # Message -> its priority.
+        self._messages: dict[Message, int] = {}
         self._changed = threading.Condition()
         self._closed = False
 
-    def put(self, name: str, args: tuple[Any, ...]) -> None:
+    def put(self, name: str, args: tuple[Any, ...], priority: int = 0) -> None:
         """Add a message and wake up who waits for one."""
         with self._changed:
-            self._messages.setdefault((name, args))
+            waiting = self._messages.get((name, args), priority)
+            self._messages[name, args] = min(waiting, priority)
             self._changed.notify()
 
     def take(self) -> Message | None:
@@ -56,7 +61,7 @@ class Inbox:
             self._changed.wait_for(lambda: self._closed or self._messages)
             if self._closed:
                 return None
-            message = next(iter(self._messages))
+            message = min(self._messages, key=self._messages.__getitem__)
             del self._messages[message]
             return message
 

@@ -6,7 +6,15 @@ import pytest
 
 from directory.models import Company, ProjectCompany
 from erpbridge.db.among import among
-from erpbridge.db.json_rows import Found, JsonRows, Made, MadeIfSet, OrNull, Same, json_text
+from erpbridge.db.json_rows import (
+    Computed,
+    ComputedIfSet,
+    Constant,
+    FromMapping,
+    JsonRows,
+    OrNull,
+    json_text,
+)
 from tests.factories import CompanyFactory
 
 pytestmark = pytest.mark.django_db
@@ -46,10 +54,10 @@ def test_each_field_is_a_column_or_made_of_columns(three, django_assert_num_quer
         {
             "id": "pk",
             "city": OrNull("city"),
-            "kinds": Made(len, json_text("classifications")),
-            "parent": MadeIfSet("{} {}".format, "parent_id", "parent__name"),
-            "people": Found("people", default=0),
-            "it's": Same(()),
+            "kinds": Computed(len, json_text("classifications")),
+            "parent": ComputedIfSet("{} {}".format, "parent_id", "parent__name"),
+            "people": FromMapping("people", default=0),
+            "it's": Constant(()),
         },
     )
     with django_assert_num_queries(1):

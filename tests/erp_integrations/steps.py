@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -28,6 +28,7 @@ from erpbridge.access.policy import Access
 from erpbridge.clock.models import Clock
 from erpbridge.jobs.models import Job
 from erpbridge.jobs.run import work
+from erpbridge.jobs.wakeups import LATER
 
 # By the wall clock, for people.
 SHOWN = {Item: ("decided_at",), Attempt: ("opened_at", "answered_at"), Ticker: ("ran_at",)}
@@ -140,6 +141,16 @@ def run(
 ) -> None:
     """Look up, submit and settle what was claimed."""
     in_turn(engine.export(connection, adapter, manifest, claims, since=since), adapter)
+
+
+def waking_later(woken: list[int]) -> Callable[..., None]:
+    """In place of ``publish``, where only messages behind those of clicks are sent."""
+
+    def publish(connection_id: int, *, priority: int) -> None:
+        assert priority == LATER
+        woken.append(connection_id)
+
+    return publish
 
 
 def run_jobs() -> None:

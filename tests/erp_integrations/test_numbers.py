@@ -28,7 +28,7 @@ NUMBERS = {
         "BREAKER_FIRST_WAIT": 30,
         "LONGEST_WAIT": 15 * 60,
     },
-    engine: {"BUDGET": 20, "FAIR_SHARE": 2},
+    engine: {"BUDGET": 20, "FAIR_SHARE": 1},
     safe_adapter: {
         "LONGEST_ID": 200,
         "LONGEST_GROUP": 50,

@@ -4,6 +4,7 @@ import time
 import pytest
 
 from erpbridge.celery import app
+from erpbridge.jobs.wakeups import LATER
 from erpbridge.processes import embedded
 from erpbridge.processes.embedded import Inbox
 
@@ -63,6 +64,17 @@ def test_messages_come_in_their_order_and_a_waiting_one_is_not_added_again():
     for number in (1, 2, 1, 3):
         inbox.put("drain", (number,))
     assert [inbox.take() for _ in range(3)] == [("drain", (number,)) for number in (1, 2, 3)]
+
+
+def test_the_next_turn_of_long_work_waits_for_what_clicks_have_started():
+    inbox = Inbox()
+    for number in (1, 2):
+        inbox.put("drain", (number,), LATER)
+    inbox.put("drain", (3,))
+    # A click on a connection whose next turn waits brings it forward.
+    inbox.put("drain", (2,))
+    inbox.put("drain", (3,), LATER)
+    assert [inbox.take() for _ in range(3)] == [("drain", (number,)) for number in (2, 3, 1)]
 
 
 def test_a_message_that_was_taken_can_be_sent_again_at_once():

@@ -14,7 +14,7 @@ from django.db.models.functions import Greatest
 from admin_wbs.models import CodeCostType, ProjectCostCode
 from erp_integrations import sendable
 from erpbridge.db.among import among
-from erpbridge.db.json_rows import Field, Found, JsonRows, OrNull, Same
+from erpbridge.db.json_rows import Constant, Field, FromMapping, JsonRows, OrNull
 
 # For this project the code is new when it is added, however long the list has had it.
 UPDATED_AT = Greatest("added_at", "cost_code__updated_at")
@@ -26,19 +26,19 @@ CODE: dict[str, Field] = {
     "name": "cost_code__description",
     "biller": "project__name",
     "biller_id": "project_id",
-    "biller_type": Same("Project"),
+    "biller_type": Constant("Project"),
     "biller_origin_id": OrNull("project__origin_id"),
-    "budgeted": Same(False),
-    "position": Same(None),
-    "parent": Found("parents", default={"id": None}),
+    "budgeted": Constant(False),
+    "position": Constant(None),
+    "parent": FromMapping("parents", default={"id": None}),
     "standard_cost_code_id": "cost_code_id",
     "standard_cost_code_list_id": "cost_code__list_id",
-    "line_item_types": Found("types", "cost_code_id", default=()),
+    "line_item_types": FromMapping("types", "cost_code_id", default=()),
     "origin_id": OrNull("cost_code__origin_id"),
     "origin_data": OrNull(sendable.text_at("cost_code__origin_data")),
     "created_at": "added_at",
     "updated_at": UPDATED_AT,
-    "deleted_at": Same(None),
+    "deleted_at": Constant(None),
 }
 # The fields that an ERP needs.
 OF_ERP = ("id", "code", "full_code", "name", "origin_id", "standard_cost_code_id")

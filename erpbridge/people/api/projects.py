@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from erpbridge.access.models import Project
 from erpbridge.access.permissions import Permission
 from erpbridge.access.querysets import projects_matching
-from erpbridge.db.json_rows import Field, JsonRows, Made, OrNull, Same
+from erpbridge.db.json_rows import Computed, Constant, Field, JsonRows, OrNull
 from erpbridge.people.api import project_schemas
 from erpbridge.people.api.project_writes import DAYS, ORIGIN, PLACE, READERS, Writes
 from erpbridge.rest import sync
@@ -52,25 +52,25 @@ def _company(pk: int, name: str) -> dict[str, object]:
 NAMES: dict[str, Field] = {
     "id": "pk",
     "name": "name",
-    "display_name": Made(Project.title, "number", "name"),
+    "display_name": Computed(Project.title, "number", "name"),
     "project_number": OrNull("number"),
 }
 NORMAL: dict[str, Field] = {
-    **dict.fromkeys(ABSENT, Same(None)),
+    **dict.fromkeys(ABSENT, Constant(None)),
     **{name: OrNull(name) for name in (*PLACE[:-1], *DAYS, *ORIGIN)},
     **NAMES,
     "active": "is_active",
-    "is_demo": Same(False),
+    "is_demo": Constant(False),
     "created_at": "created_at",
     "updated_at": "updated_at",
-    "company": Made(_company, "account_id", "account__name"),
-    "custom_fields": Same({}),
+    "company": Computed(_company, "account_id", "account__name"),
+    "custom_fields": Constant({}),
 }
 FULL: dict[str, Field] = {
     **NORMAL,
-    **dict.fromkeys(SHOWN_ONLY, Same(None)),
+    **dict.fromkeys(SHOWN_ONLY, Constant(None)),
     "is_erp_integrated": "use_with_erp",
-    "departments": Same(()),
+    "departments": Constant(()),
     "description": OrNull("description"),
 }
 compact = JsonRows(Project, NAMES)

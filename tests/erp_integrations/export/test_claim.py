@@ -140,7 +140,7 @@ def test_a_busy_connection_makes_room_for_another_after_its_share(
     queued(connection, ada, 60)
     queued(other, ada)
     woken = []
-    monkeypatch.setattr(engine, "publish", woken.append)
+    monkeypatch.setattr(engine, "publish", steps.waking_later(woken))
     monkeypatch.setattr(engine, "FAIR_SHARE", 0.0)
     engine.drain(connection.pk)
     assert woken == [connection.pk]

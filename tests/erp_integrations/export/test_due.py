@@ -158,7 +158,7 @@ def test_connection_whose_adapter_is_gone_wakes_nobody(connection, accepted_item
 
 def test_tick_wakes_the_due_one_among_many(connection, accepted_item, account, monkeypatch):
     woken: list[int] = []
-    monkeypatch.setattr(lease_recovery, "publish", woken.append)
+    monkeypatch.setattr(lease_recovery, "publish", steps.waking_later(woken))
     for delivery in ("polled", "file"):
         other = ConnectionFactory.create(account=account, config={"delivery": delivery})
         ItemFactory.create_batch(3, account=account, connection=other)

@@ -352,7 +352,7 @@ def test_only_what_was_handed_over_by_this_connection_is_asked_about(connection,
 def turn(connection, erp, monkeypatch) -> Callable[..., list[int]]:
     """One turn with this manifest; returns the connections that it has woken."""
     woken: list[int] = []
-    monkeypatch.setattr(engine, "publish", woken.append)
+    monkeypatch.setattr(engine, "publish", steps.waking_later(woken))
     monkeypatch.setattr(adapter_loading, "adapter_of", lambda _connection: erp)
 
     def take(**columns: Any) -> list[int]:
@@ -414,9 +414,9 @@ def test_time_of_a_turn_is_told_from_its_begin(connection, turn, monkeypatch):
 @pytest.mark.parametrize(
     ("spent", "others", "over"),
     [
-        (1.9, True, False),
-        (2, True, True),
-        (2, False, False),
+        (0.9, True, False),
+        (1, True, True),
+        (1, False, False),
         (20, False, False),
         (20.1, False, True),
     ],

@@ -22,7 +22,7 @@ from tests.factories import ConnectionFactory, ItemFactory
 def woken(monkeypatch) -> list[int]:
     """Ids of the connections that a message was published for."""
     published: list[int] = []
-    monkeypatch.setattr(lease_recovery, "publish", published.append)
+    monkeypatch.setattr(lease_recovery, "publish", steps.waking_later(published))
     return published
 
 
