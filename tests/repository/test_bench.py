@@ -18,7 +18,7 @@ from tests.programs import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 # Benchmarks of one test.
-GROUP = 5
+GROUP = 3
 
 
 def bench(*arguments, **environment):
