@@ -22,6 +22,7 @@ COPIES = {
     "record_id": "1000000000 + 1000000 * id + number",
     "erp_key": "'Q' || number",
     "erp_key_compared": "'q' || number",
+    "acceptance": "jsonb_set(acceptance, '{vendor_id}', to_jsonb('Q' || number))",
 }
 
 

@@ -30,7 +30,8 @@ def fairness(
 ) -> Result:
     """The slowest of twenty clicks until Synced, beside connections that drain."""
     cases = {f"{count} connections, {queued:,} items each": count for count in (0, *connections)}
-    figures = {case: _slow_click(count, queued, clicks) for case, count in cases.items()}
+    with programs.workers():
+        figures = {case: _slow_click(count, queued, clicks) for case, count in cases.items()}
     alone, *_between, last = cases
     return Result(
         name="fairness",
@@ -42,8 +43,9 @@ def fairness(
 
 
 def scaling(workers: tuple[int, ...] = WORKERS, queued: int = QUEUED) -> Result:
-    """What more worker processes export in a second, with a connection for each of eight."""
-    figures = {f"{count} worker processes": _rate(count, queued) for count in workers}
+    """What more worker processes export in a second, with a connection for each of the most."""
+    most = max(workers)
+    figures = {f"{count} worker processes": _rate(count, most, queued) for count in workers}
     return Result(
         name="scaling",
         what="Items exported in a second by more worker processes",
@@ -71,11 +73,10 @@ def _queues(count: int, queued: int) -> list[tuple[Ground, Connection]]:
 def _slow_click(count: int, queued: int, clicks: int) -> float:
     clicked, places = ground.ground(), _queues(count, queued)
     connection = ground.connect(clicked)
-    with programs.workers():
-        for place, busy in places:
-            connection_services.resume(busy, by=place.ada.user)
-        seconds = [_click(clicked, connection) for _ in range(clicks)]
-        _stop(places)
+    for place, busy in places:
+        connection_services.resume(busy, by=place.ada.user)
+    seconds = [_click(clicked, connection) for _ in range(clicks)]
+    _stop(places)
     return quantiles(seconds, n=20)[-1] if clicks > 1 else seconds[0]
 
 
@@ -92,8 +93,8 @@ def _click(place: Ground, connection: Connection) -> float:
     return time.perf_counter() - started
 
 
-def _rate(count: int, queued: int) -> float:
-    places = _queues(max(WORKERS), queued)
+def _rate(count: int, connections: int, queued: int) -> float:
+    places = _queues(connections, queued)
     synced = Item.objects.filter(connection__in=[busy for _place, busy in places])
     synced = synced.filter(state=State.SYNCED)
     with programs.workers(count):
@@ -105,6 +106,8 @@ def _rate(count: int, queued: int) -> float:
             done = synced.count()
         seconds = time.perf_counter() - started
         _stop(places)
+    if not done:
+        raise RuntimeError("No item was exported.")
     return done / seconds
 
 

@@ -34,7 +34,7 @@ BENCHMARKS: Mapping[str, tuple[str, str, tuple[Any, ...]]] = {
     "accept": (SHARED, "accept.run", (6,)),
     "backlog": (SHARED, "backlog.run", ((60, 70), 1)),
     "send_against_floor": (SHARED, "send_against_floor.run", (6,)),
-    "fairness": (SHARED, "growth.fairness", ((1, 2), 20, 1)),
+    "fairness": (SHARED, "growth.fairness", ((1,), 20, 1)),
     "scaling": (SHARED, "growth.scaling", ((1, 2), 20)),
     "rest_list": (SHARED, "rest.list_plain", (5,)),
     "rest_list_floor": (SHARED, "rest.list_bare", (5,)),

@@ -28,7 +28,7 @@ NUMBERS = {
         "BREAKER_FIRST_WAIT": 30,
         "LONGEST_WAIT": 15 * 60,
     },
-    engine: {"BUDGET": 20, "FAIR_SHARE": 1},
+    engine: {"BUDGET": 20, "FAIR_SHARE": 1, "LATER": 6},
     safe_adapter: {
         "LONGEST_ID": 200,
         "LONGEST_GROUP": 50,
@@ -46,7 +46,7 @@ NUMBERS = {
     },
     queued: {"MOST_AT_ONCE": 50},
     querysets: {"MOST_COUNTED": 1_000},
-    lease_recovery: {"PERIOD": 10},
+    lease_recovery: {"PERIOD": 10, "LATER": 6},
 }
 
 
