@@ -1,6 +1,6 @@
 """The states of an acceptance item, with badge, color, label, tab and API value of each.
 
-Only ``workflow.transitions.move()`` changes a state.
+Only ``workflow.transitions`` changes a state.
 See docs/design/erp-integrations-states.md, "Badges" and "Words of the API".
 """
 
